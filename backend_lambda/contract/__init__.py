@@ -1,0 +1,1 @@
+"""What clients of the backend may import: API models, events, errors, limits."""

@@ -1,0 +1,63 @@
+"""How the backend says that something went wrong: typed codes and facts, never an exception's text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ErrorCode(StrEnum):
+    """Why a request was refused. The HTTP status stands beside each."""
+
+    INVALID_REQUEST = "invalid_request"  # 422: a field is wrong; `field`, `given`, `allowed` say how
+    MALFORMED_REQUEST = "malformed_request"  # 400: not JSON, or not an object
+    ENDPOINT_NOT_FOUND = "endpoint_not_found"  # 404: `available` lists the names there are
+    JOB_NOT_FOUND = "job_not_found"  # 404: also where the job is another tenant's
+    NOT_ALLOWED = "not_allowed"  # 403
+    IDEMPOTENCY_CONFLICT = "idempotency_conflict"  # 409: the key was used with another request
+    JOB_NOT_DELETABLE = "job_not_deletable"  # 409
+    TOO_LARGE = "too_large"  # 413
+    ENDPOINT_UNAVAILABLE = "endpoint_unavailable"  # 503: it exists, but does not take work now
+    TOO_MANY_REQUESTS = "too_many_requests"  # 429
+    INTERNAL = "internal"  # 500: `reference` is in the logs
+
+
+class ErrorBody(BaseModel):
+    """Body of every answer that is not 2xx and comes from the backend itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: ErrorCode
+    message: str
+    """One sentence that says what is wrong; fit for people."""
+    field: str | None = None
+    given: str | None = None
+    allowed: str | None = None
+    available: list[str] = Field(default_factory=list)
+    reference: str | None = None
+
+
+class JobFailureCode(StrEnum):
+    """Why a job failed."""
+
+    INVALID_REQUEST = "invalid_request"
+    OUT_OF_MEMORY = "out_of_memory"
+    MODEL_FAILED = "model_failed"
+    STORAGE_FAILED = "storage_failed"
+    EXPIRED = "expired"
+    """It waited in SageMaker's queue longer than it may."""
+    LOST = "lost"
+    """No completion ever came and no pictures were found."""
+    START_FAILED = "start_failed"
+    """SageMaker refused it."""
+
+
+class JobFailure(BaseModel):
+    """What a person needs to know of a failed job; `reference` is in the logs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: JobFailureCode
+    message: str
+    reference: str

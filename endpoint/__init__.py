@@ -1,0 +1,1 @@
+"""One container image: `serve` answers SageMaker's invocations, `train` learns styles."""

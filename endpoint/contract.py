@@ -1,0 +1,157 @@
+"""The wire form of `POST /invocations`: what the endpoint takes, writes to S3 and answers.
+
+No torch here: clients import this module. All S3 keys are below `OutputLocation.prefix`, which belongs to one job:
+
+    <prefix>request.json     the invocation's input, written by the caller (`GenerateRequest`)
+    <prefix>progress.json    overwritten while the job runs (`Progress`)
+    <prefix>cancelled        written by the caller: the endpoint stops at the next step and answers `cancelled`
+    <prefix>0.png …          one file a picture, in the order of `seeds`
+    <prefix>grid.png         all pictures side by side, where there is more than one
+    <prefix>manifest.json    written last, the same document as the response (`Manifest`)
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_PROMPT_CHARS = 2_000
+MAX_PICTURES = 4
+MAX_SEED = 2**32 - 1
+MIN_SIDE = 64
+MAX_SIDE = 2_048
+MAX_STEPS = 150
+MAX_GUIDANCE_SCALE = 30.0
+
+REQUEST_NAME = "request.json"
+PROGRESS_NAME = "progress.json"
+CANCELLED_NAME = "cancelled"
+GRID_NAME = "grid.png"
+MANIFEST_NAME = "manifest.json"
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+
+
+class Wire(BaseModel):
+    """A message: unknown fields are refused, values never change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OutputLocation(Wire):
+    """Where the job's files go: `s3://<bucket>/<prefix>…`; the prefix ends with a slash."""
+
+    bucket: str = Field(min_length=3, max_length=63)
+    prefix: str = Field(min_length=2, max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:=/-]*/$")
+
+
+class GenerateRequest(Wire):
+    """Paint `len(seeds)` pictures of one prompt. Every setting is explicit: defaults are the caller's business.
+
+    Picture `i` depends on the settings and `seeds[i]` alone, never on its neighbours.
+    Sides are in pixels, multiples of the model's `size_multiple`.
+    """
+
+    version: Literal[1] = 1
+    job_id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT_CHARS)
+    negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
+    width: int = Field(ge=MIN_SIDE, le=MAX_SIDE)
+    height: int = Field(ge=MIN_SIDE, le=MAX_SIDE)
+    seeds: list[Seed] = Field(min_length=1, max_length=MAX_PICTURES)
+    steps: int = Field(ge=1, le=MAX_STEPS)
+    guidance_scale: float = Field(ge=0, le=MAX_GUIDANCE_SCALE, allow_inf_nan=False)
+    output: OutputLocation
+
+
+class Picture(Wire):
+    """One stored PNG."""
+
+    key: str
+    seed: Seed
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class Grid(Wire):
+    """All pictures of the job in one PNG, row by row."""
+
+    key: str
+    width: int
+    height: int
+    bytes: int
+
+
+class Timings(Wire):
+    """Seconds spent inside the container. `waited` is the time until the engine admitted the request."""
+
+    waited_seconds: float = Field(ge=0)
+    denoise_seconds: float = Field(ge=0)
+    decode_seconds: float = Field(ge=0)
+    store_seconds: float = Field(ge=0)
+    total_seconds: float = Field(ge=0)
+
+
+class Manifest(Wire):
+    """The answer to a `GenerateRequest`."""
+
+    version: Literal[1] = 1
+    job_id: str
+    model: str
+    pictures: list[Picture]
+    grid: Grid | None = None
+    timings: Timings
+
+
+class Progress(Wire):
+    """How far a job is: `step` of `steps` over all its pictures; `step` 0 says that work has begun."""
+
+    version: Literal[1] = 1
+    job_id: str
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+
+
+class EndpointErrorCode(StrEnum):
+    """Why an invocation failed. The first two are answered with HTTP 400, the others with 500."""
+
+    INVALID_REQUEST = "invalid_request"
+    CANCELLED = "cancelled"
+    OUT_OF_MEMORY = "out_of_memory"
+    MODEL_FAILED = "model_failed"
+    STORAGE_FAILED = "storage_failed"
+
+
+class EndpointError(Wire):
+    """The body of a failed invocation. `message` is fit for people; nothing of an exception is in it."""
+
+    version: Literal[1] = 1
+    job_id: str | None = None
+    code: EndpointErrorCode
+    message: str
+    reference: str | None = None
+
+
+class ModelCard(BaseModel):
+    """`easel.json` beside a checkpoint: what a caller must know to use it.
+
+    Sides in pixels; `max_pixels` is the largest width × height that the endpoint accepts.
+    Missing values are derived from the checkpoint's own configuration when it is loaded.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str = Field(min_length=1, max_length=80)
+    native_width: int = Field(ge=MIN_SIDE, le=MAX_SIDE)
+    native_height: int = Field(ge=MIN_SIDE, le=MAX_SIDE)
+    size_multiple: int = Field(ge=8, le=128)
+    default_steps: int = Field(ge=1, le=MAX_STEPS)
+    default_guidance_scale: float = Field(ge=0, le=MAX_GUIDANCE_SCALE)
+    max_steps: int = Field(ge=1, le=MAX_STEPS)
+    max_pixels: int = Field(ge=MIN_SIDE * MIN_SIDE, le=MAX_SIDE * MAX_SIDE)
+    license: str | None = None
