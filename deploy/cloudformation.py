@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,10 @@ def deploy_stack(session: Any, stack_name: str, code_bucket: str, parameters: Ma
         bundle = build_bundle(name)
         s3.put_object(Bucket=code_bucket, Key=bundle.key, Body=bundle.body)
         keys[name] = bundle.key
+    # CloudFormation takes at most 51,200 bytes in the request itself; from S3, a megabyte.
+    body = TEMPLATE.read_bytes()
+    template_key = f"templates/{hashlib.sha256(body).hexdigest()[:32]}.yaml"
+    s3.put_object(Bucket=code_bucket, Key=template_key, Body=body)
     values = {
         **parameters,
         "CodeBucket": code_bucket,
@@ -36,7 +41,9 @@ def deploy_stack(session: Any, stack_name: str, code_bucket: str, parameters: Ma
     cloudformation = session.client("cloudformation")
     request = {
         "StackName": stack_name,
-        "TemplateBody": TEMPLATE.read_text(),
+        "TemplateURL": s3.generate_presigned_url(
+            "get_object", Params={"Bucket": code_bucket, "Key": template_key}
+        ).partition("?")[0],
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
         "Capabilities": ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     }

@@ -1,0 +1,78 @@
+# Easel. `make help` lists everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 0
+OUT ?= out
+PROMPT ?= a large red circle on a white background
+REQUIREMENTS := requirements.txt $(wildcard */requirements.txt)
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help install run imagine test check lint format types imports template generated tiny-model evaluate bench clean
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Make the virtual environment and install what is pinned
+
+$(VENV)/.installed: $(REQUIREMENTS)
+	@$(PYTHON) -c 'import sys; sys.exit(f"Easel needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "Making $(VENV) and installing what is pinned (once; about 1.6 GB, a few minutes) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+	@echo "Installed."
+
+run: install ## Start the whole system on this machine and print the workspace page's address (PORT= to choose)
+	@exec $(BIN)/python -m deploy.local run --port $(PORT)
+
+imagine: install ## Paint PROMPT="…" through the whole system, without a browser; OUT=dir for the picture
+	@$(BIN)/python -m deploy.local imagine --prompt "$$EASEL_PROMPT" --out $(OUT)
+imagine: export EASEL_PROMPT = $(PROMPT)
+
+test: install ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: install lint types imports template test ## Everything CI checks
+
+lint: install ## Style and mistakes (ruff)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: install ## Let ruff mend style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: install ## Types (mypy)
+	@$(BIN)/mypy
+
+imports: install ## The architecture's boundaries (import-linter)
+	@PYTHONPATH=. $(BIN)/lint-imports
+
+$(VENV)-sam/.installed: deploy/sam-requirements.txt
+	@echo "Installing the SAM command line, apart because its pins differ ..."
+	@$(PYTHON) -m venv $(VENV)-sam
+	@$(VENV)-sam/bin/python -m pip install --disable-pip-version-check -q -r deploy/sam-requirements.txt
+	@touch $@
+
+template: install $(VENV)-sam/.installed ## The deployment's template (cfn-lint, sam validate --lint)
+	@$(BIN)/cfn-lint deploy/template.yaml
+	@$(VENV)-sam/bin/sam validate --lint --template deploy/template.yaml --region us-east-1
+
+generated: install ## Write the generated files anew (tests notice stale ones)
+	@$(BIN)/python -m backend_lambda.api.openapi > backend_lambda/api/openapi.json
+	@$(BIN)/python -m commands.manifest > deploy/slack_manifest.json
+	@$(BIN)/python -m commands.reference > docs/commands.md
+
+tiny-model: install ## Train the miniature model from its drawings (hours on two cores)
+	@$(BIN)/python -m endpoint.tiny.train --out endpoint/tiny/model
+
+evaluate: install ## Judge the miniature model by its pixels
+	@$(BIN)/python -m endpoint.tiny.evaluate
+
+bench: install ## Figures: ack, cold start, the platform's overhead; out/bench.json
+	@$(BIN)/python -m deploy.local bench
+
+clean: ## Remove what was built and installed
+	rm -rf $(VENV) $(VENV)-sam out build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
