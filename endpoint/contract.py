@@ -117,13 +117,15 @@ class Progress(Wire):
 
 
 class EndpointErrorCode(StrEnum):
-    """Why an invocation failed. The first two are answered with HTTP 400, the others with 500."""
+    """Why an invocation failed. HTTP 400 for the first two, 503 for `unavailable`, 500 for the others."""
 
     INVALID_REQUEST = "invalid_request"
     CANCELLED = "cancelled"
     OUT_OF_MEMORY = "out_of_memory"
     MODEL_FAILED = "model_failed"
     STORAGE_FAILED = "storage_failed"
+    UNAVAILABLE = "unavailable"
+    """The instance is starting, broken or shutting down: another one may take the job."""
 
 
 class EndpointError(Wire):
