@@ -1,0 +1,113 @@
+"""What the template promises, read from the template itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from deploy.cloudformation import TEMPLATE
+
+# IAM: these actions take no resource (Service Authorization Reference), so their statement names "*".
+ACTIONS_WITHOUT_RESOURCE = {
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "ecr:GetAuthorizationToken",
+    "cloudwatch:PutMetricData",
+}
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    return cfn_yaml.load(str(TEMPLATE))["Resources"]
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    found = {name: resource for name, resource in resources.items() if resource["Type"] == kind}
+    assert found, f"the template has no {kind}"
+    return found
+
+
+def allow_statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_no_role_has_a_star_where_the_service_takes_a_resource(resources: dict[str, Any]) -> None:
+    for role, statement in allow_statements(resources):
+        if "*" in as_list(statement["Resource"]):
+            assert set(statement["Action"]) <= ACTIONS_WITHOUT_RESOURCE, (role, statement)
+
+
+def test_no_role_has_a_wildcard_action_or_a_managed_policy(resources: dict[str, Any]) -> None:
+    for role, statement in allow_statements(resources):
+        assert not [action for action in as_list(statement["Action"]) if "*" in action], (role, statement)
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        assert "ManagedPolicyArns" not in role["Properties"], name
+
+
+def test_every_working_queue_has_a_dead_letter_queue_with_an_alarm(resources: dict[str, Any]) -> None:
+    queues = of_type(resources, "AWS::SQS::Queue")
+    dead = {name for name in queues if name.endswith("DeadLetterQueue")}
+    for name in set(queues) - dead:
+        target = queues[name]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+        assert str(target["Fn::GetAtt"][0]) in dead
+    watched = {
+        str(dimension["Value"]["Fn::GetAtt"][0])
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"]["Dimensions"]
+        if isinstance(dimension["Value"], dict) and "Fn::GetAtt" in dimension["Value"]
+    }
+    assert dead <= watched
+
+
+def test_a_queue_waits_six_times_as_long_as_its_function_may_run(resources: dict[str, Any]) -> None:
+    for name, function in of_type(resources, "AWS::Serverless::Function").items():
+        for event in function["Properties"]["Events"].values():
+            if event["Type"] == "SQS":
+                queue = str(event["Properties"]["Queue"]["Fn::GetAtt"][0])
+                visibility = resources[queue]["Properties"]["VisibilityTimeout"]
+                assert visibility >= 6 * function["Properties"]["Timeout"], name
+                assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_every_function_has_its_own_role_and_a_log_group_with_an_end(resources: dict[str, Any]) -> None:
+    roles = set()
+    for name, function in of_type(resources, "AWS::Serverless::Function").items():
+        properties = function["Properties"]
+        roles.add(str(properties["Role"]["Fn::GetAtt"][0]))
+        group = resources[str(properties["LoggingConfig"]["LogGroup"]["Ref"])]
+        assert "RetentionInDays" in group["Properties"], name
+    assert len(roles) == len(of_type(resources, "AWS::Serverless::Function"))
+
+
+def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
+    assert resources["Api"]["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
+    open_routes = [
+        event["Properties"]["Path"]
+        for function in of_type(resources, "AWS::Serverless::Function").values()
+        for event in function["Properties"]["Events"].values()
+        if event["Type"] == "Api" and event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
+    ]
+    assert open_routes == ["/slack/events"]
+
+
+def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -> None:
+    protected = {
+        str(policy["Properties"]["Bucket"]["Ref"])
+        for policy in of_type(resources, "AWS::S3::BucketPolicy").values()
+        if any(statement["Sid"] == "TlsOnly" for statement in policy["Properties"]["PolicyDocument"]["Statement"])
+    }
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        assert all(bucket["Properties"]["PublicAccessBlockConfiguration"].values()), name
+        assert "BucketEncryption" in bucket["Properties"], name
+        assert bucket["DeletionPolicy"] == "Retain", name
+        assert name in protected
