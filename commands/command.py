@@ -1,0 +1,65 @@
+"""What a slash command is, and what can come of what someone typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from commands.grammar.mistakes import Mistake
+from commands.grammar.options import Option
+from commands.order import PaintOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHelp:
+    """Show the command's help to the person alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    """Open the command's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Paint this."""
+
+    order: PaintOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with what is wrong; at least one mistake."""
+
+    mistakes: tuple[Mistake, ...]
+
+
+Plan = ShowHelp | OpenForm | Paint | Refuse
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command. Help, the app manifest and the command reference are made from it.
+
+    `plan` is pure: from the text after the command's name to what is to be done. `examples` are (text, meaning).
+    `should_escape` asks Slack to send mentions as ids.
+    """
+
+    name: str
+    summary: str
+    options: tuple[Option, ...]
+    plan: Callable[[str], Plan]
+    examples: tuple[tuple[str, str], ...]
+    is_prompt_taken: bool = True
+    should_escape: bool = False
+
+    @property
+    def usage_hint(self) -> str:
+        """What Slack shows behind the command while someone types it."""
+        options = " ".join(f"[--{option.name} {option.hint}]" for option in self.options)
+        return f"a red boat {options}" if self.is_prompt_taken else options
+
+
+def asks_for_help(text: str) -> bool:
+    """Whether someone types this to be told what to type."""
+    return text.strip().lower() in {"help", "--help", "-h", "—help", "?"}

@@ -1,0 +1,136 @@
+"""Reads slash text: a prompt with options anywhere in it. Never raises; mistakes are values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from commands.grammar.clean import clean, escape, shorten
+from commands.grammar.mistakes import BadValue, DuplicateOption, MissingValue, Mistake, UnknownOption
+from commands.grammar.options import Option, Value
+from commands.grammar.tokens import OptionName, Token, Word, looks_like_option, tokenize
+
+GIVEN_CHARS = 60
+MAX_MISTAKES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What was said: the prompt (may be empty) and the options that were named, by their canonical names."""
+
+    prompt: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+def parse(command: str, options: Sequence[Option], text: str) -> Parsed | tuple[Mistake, ...]:
+    """Read `text` for `command` (used in mistakes only). Returns what was said, or at most five mistakes."""
+    return _Reader(command, options).read(clean(text))
+
+
+def render(options: Sequence[Option], parsed: Parsed) -> str:
+    """Slash text, escaped for Slack, that `parse` reads as `parsed`."""
+    by_name = {option.name: option for option in options}
+    written = [f"--{name} {by_name[name].write(value)}" for name, value in parsed.values.items()]
+    needs_terminator = '"' in parsed.prompt or any(looks_like_option(word) for word in parsed.prompt.split())
+    if needs_terminator:
+        return escape(" ".join([*written, "--", parsed.prompt]))
+    return escape(" ".join([parsed.prompt, *written]).strip())
+
+
+def nearest_name(given: str, names: Sequence[str], cutoff: float = 0.6) -> str | None:
+    """The name most like `given`, or None where none is."""
+    close = difflib.get_close_matches(given, names, n=1, cutoff=cutoff)
+    if close:
+        return close[0]
+    # A part of a name says more than its letters do: "step", "neg".
+    starting = [name for name in names if len(given) >= 2 and (name.startswith(given) or given.startswith(name))]
+    return starting[0] if starting and len(starting[0]) > 1 else None
+
+
+class _Reader:
+    def __init__(self, command: str, options: Sequence[Option]) -> None:
+        self._command = command
+        self._options = options
+        self._by_name = {name: option for option in options for name in (option.name, *option.aliases)}
+        self._mistakes: list[Mistake] = []
+        self._values: dict[str, Value] = {}
+        self._named: set[str] = set()
+
+    def read(self, text: str) -> Parsed | tuple[Mistake, ...]:
+        tokens, rest = tokenize(text)
+        tokens = [self._settle(token) for token in tokens]
+        words: list[str] = []
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            at += 1
+            if isinstance(token, Word):
+                words.append(token.text)
+                continue
+            end = at
+            while end < len(tokens) and isinstance(tokens[end], Word):
+                end += 1
+            following = [word for word in tokens[at:end] if isinstance(word, Word)]
+            at += self._take_option(token, following)
+        if self._mistakes:
+            return tuple(self._mistakes[:MAX_MISTAKES])
+        prompt = _without_outer_quotes(" ".join(words))
+        if rest is not None:
+            prompt = " ".join(part for part in (prompt, rest) if part)
+        return Parsed(prompt, self._values)
+
+    def _settle(self, token: Token) -> Token:
+        """A dash of prose before a word that is like no option stays prose."""
+        if isinstance(token, Word) or token.is_certain or token.name in self._by_name:
+            return token
+        is_like_an_option = nearest_name(token.name, list(self._by_name), cutoff=0.75) is not None
+        return token if is_like_an_option else Word(token.text)
+
+    def _take_option(self, token: OptionName, following: list[Word]) -> int:
+        """Read one option and the words after it; returns how many of them it took."""
+        option = self._by_name.get(token.name)
+        if option is None:
+            names = list(self._by_name)
+            nearest = nearest_name(token.name, names)
+            self._mistakes.append(
+                UnknownOption(
+                    self._command,
+                    shorten(token.name, GIVEN_CHARS),
+                    self._by_name[nearest].name if nearest else None,
+                    tuple(option.name for option in self._options),
+                )
+            )
+            return 0
+        is_repeated = option.name in self._named
+        self._named.add(option.name)
+        text, taken = self._value_text(option, token, following)
+        if is_repeated:
+            self._mistakes.append(DuplicateOption(option.name))
+        elif text is None:
+            self._mistakes.append(MissingValue(option.name, option.allowed))
+        else:
+            value = option.read(text)
+            if value is None:
+                self._mistakes.append(BadValue(option.name, shorten(text, GIVEN_CHARS), option.allowed))
+            else:
+                self._values[option.name] = value
+        return taken
+
+    @staticmethod
+    def _value_text(option: Option, token: OptionName, following: list[Word]) -> tuple[str | None, int]:
+        inline = [] if token.value is None else [Word(token.value)]
+        if option.takes_words:
+            words = inline + following
+            return (" ".join(word.unquoted for word in words) if words else None), len(following)
+        if inline:
+            text = inline[0].unquoted
+            return (text or None), 0
+        return (following[0].unquoted, 1) if following else (None, 0)
+
+
+def _without_outer_quotes(prompt: str) -> str:
+    """Quotes around the whole prompt hold it together; others belong to it."""
+    if len(prompt) >= 2 and prompt[0] == prompt[-1] == '"' and '"' not in prompt[1:-1]:
+        return prompt[1:-1].strip()
+    return prompt

@@ -1,0 +1,76 @@
+"""Slack's app manifest, made from the registry: `python -m commands.manifest > deploy/slack_manifest.json`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from commands.registry import COMMANDS
+
+REQUEST_URL = "https://example.invalid/slack/events"
+"""Replaced by the deployed stack's own URL when the app is created."""
+
+# What each scope is needed for. A scope that nothing here names must not be asked for.
+BOT_SCOPES = {
+    "app_mentions:read": "mentions in threads",
+    "channels:history": "finding its own placeholder again after a crash, in public channels",
+    "chat:write": "posting and updating messages",
+    "commands": "slash commands",
+    "files:read": "waiting until Slack has processed a picture",
+    "files:write": "uploading and deleting pictures",
+    "groups:history": "as channels:history, in private channels",
+    "im:history": "direct messages to the bot, and as channels:history there",
+    "im:write": "telling a person in private what can't be posted where it was asked",
+    "mpim:history": "as channels:history, in group direct messages",
+}
+
+
+def manifest(request_url: str = REQUEST_URL) -> dict[str, Any]:
+    """The manifest for an app whose commands, events and buttons go to `request_url`."""
+    return {
+        "display_information": {
+            "name": "Easel",
+            "description": "Paints pictures from words, on your own AWS account",
+            "background_color": "#3b2f5c",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
+            "bot_user": {"display_name": "easel", "always_online": True},
+            "slash_commands": [
+                {
+                    "command": command.name,
+                    "url": request_url,
+                    "description": command.summary,
+                    "usage_hint": command.usage_hint,
+                    "should_escape": command.should_escape,
+                }
+                for command in COMMANDS
+            ],
+        },
+        "oauth_config": {"scopes": {"bot": sorted(BOT_SCOPES)}},
+        "settings": {
+            "event_subscriptions": {"request_url": request_url, "bot_events": ["app_mention", "message.im"]},
+            "interactivity": {
+                "is_enabled": True,
+                "request_url": request_url,
+                "message_menu_options_url": request_url,
+            },
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": False,
+            "token_rotation_enabled": False,
+        },
+    }
+
+
+def manifest_text() -> str:
+    """The file's content."""
+    return json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manifest_text())

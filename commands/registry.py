@@ -1,0 +1,13 @@
+"""All commands. Adding one: a file that makes its `Command`, and a line here."""
+
+from __future__ import annotations
+
+from commands.command import Command
+from commands.imagine import IMAGINE
+
+COMMANDS: tuple[Command, ...] = (IMAGINE,)
+
+
+def command_named(name: str) -> Command | None:
+    """The command with this name (with its slash), if there is one."""
+    return next((command for command in COMMANDS if command.name == name), None)

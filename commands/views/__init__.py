@@ -1,0 +1,1 @@
+"""Block Kit: the messages and forms that people see, within Slack's limits whatever they contain."""

@@ -1,0 +1,22 @@
+"""The ids by which buttons, forms and selects are known when Slack sends them back."""
+
+from __future__ import annotations
+
+REDO = "easel_redo"
+EDIT = "easel_edit"
+DELETE = "easel_delete"
+CANCEL = "easel_cancel"
+RETRY = "easel_retry"
+PICTURE = "easel_picture_"
+"""Followed by the picture's number, from 1."""
+
+QUEUED_ACTIONS = (REDO, DELETE, CANCEL, RETRY)
+
+IMAGINE_FORM = "easel_imagine_form"
+MODEL_SELECT = "easel_model"
+
+
+def picture_number(action_id: str) -> int | None:
+    """Which picture a picture button shows, from 1; None for other ids."""
+    number = action_id.removeprefix(PICTURE)
+    return int(number) if action_id.startswith(PICTURE) and number in {"1", "2", "3", "4"} else None

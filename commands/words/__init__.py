@@ -1,0 +1,1 @@
+"""Refinements in words: what "make it green" does to a prompt."""
