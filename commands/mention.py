@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from commands.command import Refuse, ShowHelp, asks_for_help
@@ -69,11 +69,6 @@ def order_of(said: Said, latest: PaintOrder | None) -> PaintOrder | tuple[Mistak
         wording = refine(Wording(latest.prompt, latest.negative_prompt or ""), said.words)
         if wording is None:
             wording = Wording(said.words, latest.negative_prompt or "")
-        order = (
-            order.changed({"no": wording.negative_prompt})
-            if wording.negative_prompt or order.negative_prompt
-            else order
-        )
-        order = PaintOrder.from_json({**order.to_json(), "prompt": wording.prompt})
+        order = replace(order, prompt=wording.prompt, negative_prompt=wording.negative_prompt or None)
     order = order.changed(said.values)
     return too_long(order.prompt, order.negative_prompt or "") or order

@@ -20,29 +20,38 @@ SIDE = "|".join(sorted(POSITIONS, key=len, reverse=True))
 POSITION_IN_PROMPT = re.compile(rf"\b(?:on|at|in|to) the (?:{SIDE})\b(?: side| edge)?(?! of\b)", re.IGNORECASE)
 BACKGROUND_IN_PROMPT = re.compile(rf"\b({COLOUR})(\s+background)\b", re.IGNORECASE)
 BACKGROUND_TAIL = re.compile(
-    r"\s*(?:,\s*|\s)(?:on|against|in front of|with)?\s*(?:an?|the)?\s*(?:[\w-]+\s+){0,2}background\b.*$", re.I
+    r"\s*(?:,\s*|\s)(?:on|against|in front of|with)?\s*(?:an?|the)?\s*(?:[\w-]+\s+){0,2}background\b.*$", re.IGNORECASE
 )
 
+PLEASE = r"(?:please )?"
+SOMETHING = r"(?:it|them|this|that|the [\w' -]+?)"
 MAKE = re.compile(
-    r"(?:please )?(?:make|paint|colou?r|turn) (it|them|this|that|(?:the|my|all) [\w' -]+?) (?:to )?(?:be )?(.+)", re.I
+    PLEASE + r"(?:make|paint|colou?r|turn) (it|them|this|that|(?:the|my|all) [\w' -]+?) (?:to )?(?:be )?(.+)",
+    re.IGNORECASE,
 )
 MOVE = re.compile(
-    rf"(?:(?:please )?(?:move|put|place|shift) (?:it|them|this|that|the [\w' -]+?) )?(?:(?:more )?(?:on|at|in|to|into|towards?) )?the ({SIDE})(?: side| edge)?",
-    re.I,
+    rf"(?:{PLEASE}(?:move|put|place|shift) {SOMETHING} )?(?:(?:more )?(?:on|at|in|to|into|towards?) )?"
+    rf"the ({SIDE})(?: side| edge)?",
+    re.IGNORECASE,
 )
 WITHOUT = re.compile(
-    r"(?:please )?(?:without|remove|no|leave out|drop|delete|lose|get rid of) (?:an?|the|any|that|all|its)?\s*(.+)",
-    re.I,
+    PLEASE + r"(?:without|remove|no|leave out|drop|delete|lose|get rid of) (?:(?:an?|the|any|that|all|its) )?(.+)",
+    re.IGNORECASE,
 )
-ADD = re.compile(r"(?:please )?(?:(?:and |now )?also(?: add)?|add|and(?: add)?|plus|with|include) (.+)", re.I)
-MORE_LESS = re.compile(r"(?:a (?:bit|little) )?(?:more|less|fewer) .+", re.I)
-CHANGE = re.compile(r"(?:please )?(?:change|replace|turn|swap) (?:the |its )?(.+?) (?:to|with|into|for|by) (.+)", re.I)
-INSTEAD = re.compile(r"(?:an?\s+)?(.+?) instead of (?:an?\s+|the\s+)?(.+)", re.I)
-IN_COLOUR = re.compile(rf"(?:in |but (?:in )?)?(?:bright |dark |light )?({COLOUR})", re.I)
-SIZE_ALONE = re.compile(rf"(?:a (?:bit|little) |much |but )?({SIZE})", re.I)
-BACKGROUND = re.compile(r"(?:on |with |against )?(?:an?|the)?\s*((?:[\w-]+\s+){1,3})background", re.I)
-MAKE_AT_ALL = re.compile(
-    r"(?:please )?(?:make|paint|colou?r|turn|change|move|put|try|but|keep|let|give|remove)\b", re.I
+ADD = re.compile(
+    PLEASE + r"(?:(?:and |now )?also(?: add)?|add|and(?: add)?|plus|with|include) (.+)",
+    re.IGNORECASE,
+)
+MORE_LESS = re.compile(r"(?:a (?:bit|little) )?(?:more|less|fewer) .+", re.IGNORECASE)
+CHANGE = re.compile(
+    PLEASE + r"(?:change|replace|turn|swap) (?:the |its )?(.+?) (?:to|with|into|for|by) (.+)", re.IGNORECASE
+)
+INSTEAD = re.compile(r"(?:an? )?(.+?) instead of (?:(?:an?|the) )?(.+)", re.IGNORECASE)
+IN_COLOUR = re.compile(rf"(?:in |but (?:in )?)?(?:bright |dark |light )?({COLOUR})", re.IGNORECASE)
+SIZE_ALONE = re.compile(rf"(?:a (?:bit|little) |much |but )?({SIZE})", re.IGNORECASE)
+BACKGROUND = re.compile(r"(?:(?:on|with|against) )?(?:(?:an?|the) )?((?:[\w-]+ ){1,3})background", re.IGNORECASE)
+SPEAKS_OF_CHANGE = re.compile(
+    PLEASE + r"(?:make|paint|colou?r|turn|change|move|put|try|but|keep|let|give|remove)\b", re.IGNORECASE
 )
 
 
@@ -63,7 +72,7 @@ def refine(wording: Wording, words: str) -> Wording | None:
         changed = rule(wording, words)
         if changed is not None:
             return changed
-    if MAKE_AT_ALL.match(words):
+    if SPEAKS_OF_CHANGE.match(words):
         return _append(wording, words)
     return None
 
@@ -149,11 +158,11 @@ def _change(wording: Wording, words: str) -> Wording | None:
         new, old = match[1], match[2]
     if old.lower() == "background":
         return _with_background(wording, new)
-    old, new = _without_article(old), new.strip()
-    new = _without_article(new)
+    old, new = _without_article(old), _without_article(new)
     pattern = re.compile(rf"(?:\b(an?) )?(?<![\w-]){re.escape(old)}(?![\w-])", re.IGNORECASE)
     if not pattern.search(wording.prompt):
-        return None if _contains(wording.prompt, new) is False and match.re is INSTEAD else _append(wording, new)
+        # "an apple instead of nothing" is no change of this prompt, so it is a prompt of its own.
+        return None if match.re is INSTEAD and not _contains(wording.prompt, new) else _append(wording, new)
     return replace(
         wording,
         prompt=pattern.sub(
@@ -199,7 +208,7 @@ def _with_background(wording: Wording, colour: str) -> Wording:
 
 
 def _with_adjective(prompt: str, adjective: str, noun: str | None, of_class: frozenset[str]) -> str:
-    """The prompt with `adjective` in place of the thing's adjective of that class, or before the thing where it has none."""
+    """The prompt with `adjective` in place of the thing's one of that class, or before the thing where it has none."""
     words = prompt.split(" ")
     start, end = _thing(words, noun)
     if end < 0:
@@ -219,7 +228,7 @@ def _with_adjective(prompt: str, adjective: str, noun: str | None, of_class: fro
 
 
 def _thing(words: list[str], noun: str | None) -> tuple[int, int]:
-    """Where the adjectives of the named thing (or of the first one) begin, and where they end; an end of -1: not there."""
+    """Where the adjectives of the named thing (None: of the first one) begin and end; an end of -1: not there."""
     if noun is None:
         start = 1 if words and words[0].lower() in ARTICLES else 0
         end = start

@@ -2,55 +2,17 @@
 
 from __future__ import annotations
 
-COLOURS = frozenset(
-    [
-        "red",
-        "orange",
-        "yellow",
-        "green",
-        "cyan",
-        "blue",
-        "purple",
-        "pink",
-        "brown",
-        "black",
-        "white",
-        "gray",
-        "grey",
-        "turquoise",
-        "teal",
-        "magenta",
-        "violet",
-        "indigo",
-        "beige",
-        "gold",
-        "golden",
-        "silver",
-        "crimson",
-        "scarlet",
-        "maroon",
-        "olive",
-        "lime",
-        "navy",
-        "coral",
-        "salmon",
-        "lavender",
-        "ivory",
-        "cream",
-        "bronze",
-        "copper",
-        "amber",
-        "emerald",
-        "rainbow",
-        "pastel",
-        "transparent",
-    ]
-)
+COLOUR_NAMES = """
+    red orange yellow green cyan blue purple pink brown black white gray grey turquoise teal magenta violet indigo
+    beige gold golden silver crimson scarlet maroon olive lime navy coral salmon lavender ivory cream bronze copper
+    amber emerald rainbow pastel transparent
+"""
+COLOURS = frozenset(COLOUR_NAMES.split())
 
 LARGE, SMALL = "large", "small"
 SIZES = {
-    **dict.fromkeys(["large", "larger", "big", "bigger", "huge", "giant", "enormous", "gigantic"], LARGE),
-    **dict.fromkeys(["small", "smaller", "tiny", "little", "miniature"], SMALL),
+    **dict.fromkeys(("large", "larger", "big", "bigger", "huge", "giant", "enormous", "gigantic"), LARGE),
+    **dict.fromkeys(("small", "smaller", "tiny", "little", "miniature"), SMALL),
 }
 
 POSITIONS = {
