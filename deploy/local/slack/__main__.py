@@ -1,0 +1,61 @@
+"""`python -m deploy.local.slack`: a workspace of its own, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from deploy.local.slack.manifest import Manifest, ManifestError
+from deploy.local.slack.server import WorkspaceServer
+from deploy.local.slack.settings import WorkspaceSettings
+
+
+def main() -> int:
+    """Read the arguments, serve, return an exit status."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.slack", description=__doc__)
+    parser.add_argument("--manifest", type=Path, required=True, help="the app's manifest, in Slack's JSON format")
+    parser.add_argument("--request-url", help="where everything is sent, instead of the URLs in the manifest")
+    parser.add_argument("--signing-secret-file", type=Path, help="else from SLACK_SIGNING_SECRET, else a new one")
+    parser.add_argument("--bot-token-file", type=Path, help="else from SLACK_BOT_TOKEN, else a new one")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")), help="0: a free one")
+    parser.add_argument("--file-folder", type=Path, help="keep file bytes here while it runs, instead of in memory")
+    parser.add_argument("--no-rate-limits", action="store_true", help="never answer 429")
+    arguments = parser.parse_args()
+    try:
+        manifest = Manifest.read(arguments.manifest)
+    except (ManifestError, OSError) as error:
+        print(f"The manifest can't be used: {error}", file=sys.stderr)
+        return 2
+    secrets = {}
+    for setting, file, variable in (
+        ("signing_secret", arguments.signing_secret_file, "SLACK_SIGNING_SECRET"),
+        ("bot_token", arguments.bot_token_file, "SLACK_BOT_TOKEN"),
+    ):
+        value = file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable)
+        if value:
+            secrets[setting] = value
+    if "signing_secret" not in secrets:
+        print("No signing secret was given: the app will refuse what this workspace sends.", file=sys.stderr)
+    settings = WorkspaceSettings(
+        manifest=manifest,
+        request_url=arguments.request_url,
+        file_folder=arguments.file_folder,
+        rate_limit_factor=None if arguments.no_rate_limits else 1.0,
+        **secrets,
+    )
+    try:
+        server = WorkspaceServer(settings, arguments.port)
+    except OSError:
+        print(f"Port {arguments.port} of 127.0.0.1 is taken.", file=sys.stderr)
+        return 1
+    print(f"Local workspace (for development, not Slack): {server.url}", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

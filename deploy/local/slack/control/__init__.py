@@ -1,0 +1,1 @@
+"""The control API: act as any member, switch faults on, read what happened. The web page and the client use it."""

@@ -1,0 +1,74 @@
+"""What a local workspace is started with."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.slack.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class MemberSeed:
+    """A member who exists from the start."""
+
+    name: str
+    real_name: str
+    is_admin: bool = False
+    is_guest: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class ChannelSeed:
+    """A channel that exists from the start. `members` are member names; None means everybody but guests."""
+
+    name: str
+    purpose: str = ""
+    is_private: bool = False
+    members: tuple[str, ...] | None = None
+    has_app: bool = True
+
+
+DEFAULT_MEMBERS = (
+    MemberSeed("ada", "Ada Lovelace", is_admin=True, title="Head of pictures"),
+    MemberSeed("grace", "Grace Hopper", title="Art director"),
+    MemberSeed("linus", "Linus Ek", title="Illustrator"),
+    MemberSeed("mira", "Mira Sol", is_guest=True, title="Guest from Studio Sol"),
+)
+DEFAULT_CHANNELS = (
+    ChannelSeed("general", "Everything that everybody should know"),
+    ChannelSeed("design", "Pictures, drafts and second opinions", members=("ada", "grace", "linus", "mira")),
+    ChannelSeed("random", "Everything else"),
+)
+
+
+@dataclass(frozen=True)
+class WorkspaceSettings:
+    """Settings of a local workspace. Durations are in seconds.
+
+    `time_scale` multiplies Slack's long waits (event retries, life of a response_url, status time-out), not the
+    three-second ones, which have settings of their own. `rate_limit_factor` multiplies Slack's rate limits; None
+    switches them off.
+    """
+
+    manifest: Manifest
+    request_url: str | None = None
+    signing_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    bot_token: str = field(default_factory=lambda: f"xoxb-local-{secrets.token_hex(16)}", repr=False)
+    team_id: str = "T0EASEL01"
+    team_name: str = "Acme Pictures"
+    team_domain: str = "acme-pictures"
+    app_id: str = "A0EASEL01"
+    bot_id: str = "B0EASEL01"
+    bot_user_id: str = "U0EASELBOT"
+    members: tuple[MemberSeed, ...] = DEFAULT_MEMBERS
+    channels: tuple[ChannelSeed, ...] = DEFAULT_CHANNELS
+    file_folder: Path | None = None
+    ack_seconds: float = 3.0
+    trigger_seconds: float = 3.0
+    file_processing_seconds: float = 0.4
+    max_file_bytes: int = 100 * 1024 * 1024
+    time_scale: float = 1.0
+    rate_limit_factor: float | None = 1.0
