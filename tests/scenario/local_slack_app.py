@@ -25,6 +25,12 @@ MANIFEST: dict[str, Any] = {
         "bot_user": {"display_name": "Easel", "always_online": True},
         "slash_commands": [
             {
+                "command": "/imagine",
+                "url": "https://example.com/slack/events",
+                "description": "Paint what you say",
+                "usage_hint": "a small blue star on a yellow background [--n 1-4] [--seed N]",
+            },
+            {
                 "command": "/paint",
                 "url": "https://example.com/slack/events",
                 "description": "Paint a picture",
