@@ -1,0 +1,24 @@
+"""`python -m endpoint serve|train`: what SageMaker runs in the container."""
+
+from __future__ import annotations
+
+import sys
+
+USAGE = "usage: python -m endpoint serve|train"
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of the chosen mode."""
+    if arguments == ["serve"]:
+        from endpoint.serving.server import serve
+
+        return serve()
+    if arguments == ["train"]:
+        sys.stderr.write("Training is not part of this version of Easel: it comes with a later one.\n")
+        return 1
+    sys.stderr.write(USAGE + "\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The `serve` mode: SageMaker's container contract around an engine that paints with diffusers."""

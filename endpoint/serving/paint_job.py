@@ -1,0 +1,76 @@
+"""One accepted request while it is being painted: shared by the web side and the engine's thread."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from endpoint.contract import GenerateRequest, Progress
+from endpoint.serving.errors import InvocationFailed
+
+Pixels = NDArray[np.uint8]
+"""Height × width × 3, RGB."""
+
+
+@dataclass(eq=False)
+class PaintJob:
+    """The engine fills `pictures` in the order of the request's seeds; an exception there is `InvocationFailed`.
+
+    Seconds are of `time.monotonic`. The engine's thread writes, anyone reads.
+    """
+
+    request: GenerateRequest
+    pictures: list[Future[Pixels]] = field(default_factory=list)
+    created_at: float = field(default_factory=time.monotonic)
+    begun_at: float | None = None
+    denoise_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    _fractions: list[float] = field(default_factory=list)
+    _stopped: InvocationFailed | None = None
+
+    def __post_init__(self) -> None:
+        self.pictures = [Future() for _ in self.request.seeds]
+        for picture in self.pictures:
+            picture.set_running_or_notify_cancel()  # from here on only the engine ends it
+        self._fractions = [0.0] * len(self.request.seeds)
+
+    @property
+    def stopped(self) -> InvocationFailed | None:
+        """Why the engine should drop this job at the next step, if it should."""
+        return self._stopped
+
+    def stop(self, reason: InvocationFailed) -> None:
+        """Ask the engine to drop the job at its next step; the first reason counts."""
+        if self._stopped is None:
+            self._stopped = reason
+
+    def fail(self, reason: InvocationFailed) -> None:
+        """End every picture that is not finished yet."""
+        for picture in self.pictures:
+            if not picture.done():
+                picture.set_exception(reason)
+        self.stop(reason)
+
+    def begin(self) -> None:
+        """The engine has taken the job up."""
+        if self.begun_at is None:
+            self.begun_at = time.monotonic()
+
+    def advance(self, index: int, fraction: float) -> None:
+        """Picture `index` is denoised to this fraction (0–1)."""
+        self._fractions[index] = fraction
+
+    @property
+    def waited_seconds(self) -> float:
+        """Time until the engine took it up."""
+        return max(0.0, (self.begun_at if self.begun_at is not None else time.monotonic()) - self.created_at)
+
+    def progress(self) -> Progress:
+        """Steps over all pictures, in the request's own unit whatever the scheduler makes of it."""
+        total = self.request.steps * len(self.request.seeds)
+        done = int(sum(self._fractions) * self.request.steps + 1e-6)
+        return Progress(job_id=self.request.job_id, step=min(done, total), steps=total)
