@@ -11,6 +11,12 @@ FileLookup = Callable[[dict[str, Any]], bool]
 MAX_ID = 255
 
 
+def type_of(item: dict[str, Any]) -> str:
+    """The type of a block or element; empty when it is missing or no text."""
+    kind = item.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
 class BlockChecker:
     """Findings in Slack's words: `[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]`."""
 
@@ -46,8 +52,8 @@ class BlockChecker:
             self.fault(pointer, f"missing required field: {key}")
         elif not isinstance(text, dict):
             self.fault(where, "must provide an object")
-        elif text.get("type") not in ({"plain_text"} if is_plain else {"plain_text", "mrkdwn"}):
-            self.fault(f"{where}/type", f"unsupported type: {text.get('type')}")
+        elif type_of(text) not in ({"plain_text"} if is_plain else {"plain_text", "mrkdwn"}):
+            self.fault(f"{where}/type", f"unsupported type: {type_of(text)}")
         else:
             self.text_length(text.get("text"), f"{where}/text", most)
 
@@ -83,7 +89,7 @@ class BlockChecker:
         if block_id is None:
             return
         self.text_length(block_id, f"{pointer}/block_id", MAX_ID)
-        if block_id in self._block_ids:
+        if str(block_id) in self._block_ids:
             self.fault(f"{pointer}/block_id", f"`block_id` already exists: {block_id}")
         self._block_ids.add(str(block_id))
 
@@ -95,6 +101,6 @@ class BlockChecker:
             if action_id is None:
                 continue
             self.text_length(action_id, f"{pointer}/{index}/action_id", MAX_ID)
-            if action_id in seen:
+            if str(action_id) in seen:
                 self.fault(f"{pointer}/{index}/action_id", f"`action_id` already exists: {action_id}")
             seen.add(str(action_id))

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.local.slack.blocks.checker import BlockChecker
+from deploy.local.slack.blocks.checker import BlockChecker, type_of
 
 SELECT_SOURCES = ("static", "external", "users", "conversations", "channels")
 SELECTS = frozenset(f"{prefix}{source}_select" for prefix in ("", "multi_") for source in SELECT_SOURCES)
@@ -33,7 +33,7 @@ def check_element(
     check: BlockChecker, element: dict[str, Any], pointer: str, allowed: frozenset[str] | set[str]
 ) -> None:
     """Check one element that stands in a place where only `allowed` types may."""
-    kind = element.get("type")
+    kind = type_of(element)
     if kind not in allowed:
         check.fault(f"{pointer}/type", f"unsupported type: {kind}")
         return
@@ -104,7 +104,7 @@ def _check_button(check: BlockChecker, button: dict[str, Any], pointer: str) -> 
     check.optional_text_length(button, "value", pointer, 2000)
     check.optional_text_length(button, "url", pointer, 3000)
     check.optional_text_length(button, "accessibility_label", pointer, 75)
-    if button.get("style") not in {None, "primary", "danger"}:
+    if button.get("style") not in (None, "primary", "danger"):
         check.fault(f"{pointer}/style", "must be one of: primary, danger")
 
 
@@ -125,13 +125,15 @@ def _check_select(check: BlockChecker, select: dict[str, Any], pointer: str) -> 
 
 
 def _check_initial(check: BlockChecker, select: dict[str, Any], pointer: str) -> None:
-    groups = select.get("option_groups") or [select]
-    known = [option for group in groups if isinstance(group, dict) for option in group.get("options") or []]
-    values = {option.get("value") for option in known if isinstance(option, dict)}
+    groups = select.get("option_groups") if isinstance(select.get("option_groups"), list) else [select]
+    lists = [group.get("options") for group in groups if isinstance(group, dict)]
+    known = [option for options in lists if isinstance(options, list) for option in options]
+    values = [option.get("value") for option in known if isinstance(option, dict)]
     initial = select.get("initial_option")
     if isinstance(initial, dict) and initial.get("value") not in values:
         check.fault(f"{pointer}/initial_option", "must be one of the provided options")
-    for index, option in enumerate(select.get("initial_options") or []):
+    many = select.get("initial_options")
+    for index, option in enumerate(many if isinstance(many, list) else []):
         if isinstance(option, dict) and option.get("value") not in values:
             check.fault(f"{pointer}/initial_options/{index}", "must be one of the provided options")
 

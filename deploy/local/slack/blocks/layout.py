@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deploy.local.slack.blocks.checker import BlockChecker
+from deploy.local.slack.blocks.checker import BlockChecker, type_of
 from deploy.local.slack.blocks.elements import IN_ACTIONS, IN_INPUT, IN_SECTION, check_element, check_image_source
 
 MAX_SECTION_TEXT = 3000
@@ -36,7 +36,7 @@ UNCHECKED = frozenset(
 
 def check_block(check: BlockChecker, block: dict[str, Any], pointer: str) -> None:
     """Check one block."""
-    kind = block.get("type")
+    kind = type_of(block)
     check.block_id(block, pointer)
     if kind in CHECKS:
         CHECKS[kind](check, block, pointer)
@@ -79,12 +79,12 @@ def _check_actions(check: BlockChecker, block: dict[str, Any], pointer: str) -> 
 def _check_context(check: BlockChecker, block: dict[str, Any], pointer: str) -> None:
     for index, element in enumerate(check.items(block, "elements", pointer, MAX_CONTEXT)):
         where = f"{pointer}/elements/{index}"
-        if element.get("type") == "image":
+        if type_of(element) == "image":
             check_image_source(check, element, where)
-        elif element.get("type") in {"mrkdwn", "plain_text"}:
+        elif type_of(element) in {"mrkdwn", "plain_text"}:
             check.text_length(element.get("text"), f"{where}/text", 2000)
         else:
-            check.fault(f"{where}/type", f"unsupported type: {element.get('type')}")
+            check.fault(f"{where}/type", f"unsupported type: {type_of(element)}")
 
 
 def _check_input(check: BlockChecker, block: dict[str, Any], pointer: str) -> None:
@@ -100,7 +100,7 @@ def _check_input(check: BlockChecker, block: dict[str, Any], pointer: str) -> No
 
 def _check_rich_text(check: BlockChecker, block: dict[str, Any], pointer: str) -> None:
     for index, element in enumerate(check.items(block, "elements", pointer, most=1000)):
-        kind = element.get("type")
+        kind = type_of(element)
         if kind not in {"rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote"}:
             check.fault(f"{pointer}/elements/{index}/type", f"unsupported type: {kind}")
 
@@ -120,7 +120,7 @@ def _check_table(check: BlockChecker, block: dict[str, Any], pointer: str) -> No
         if len(row) > MAX_TABLE_COLUMNS:
             check.fault(where, f"no more than {MAX_TABLE_COLUMNS} items allowed")
         for index, cell in enumerate(row[:MAX_TABLE_COLUMNS]):
-            if not isinstance(cell, dict) or cell.get("type") not in {"raw_text", "raw_number", "rich_text"}:
+            if not isinstance(cell, dict) or type_of(cell) not in {"raw_text", "raw_number", "rich_text"}:
                 check.fault(f"{where}/{index}/type", "unsupported type")
 
 

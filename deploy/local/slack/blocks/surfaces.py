@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deploy.local.slack.blocks.checker import MAX_ID, BlockChecker, FileLookup
+from deploy.local.slack.blocks.checker import MAX_ID, BlockChecker, FileLookup, type_of
 from deploy.local.slack.blocks.layout import check_block
 
 MAX_MESSAGE_BLOCKS = 50
@@ -22,7 +22,7 @@ def check_message_blocks(blocks: list[Any], is_picture_ready: FileLookup) -> lis
 
 def check_view(view: dict[str, Any], is_picture_ready: FileLookup) -> list[str]:
     """What is wrong with a modal or home tab, in Slack's words; empty when nothing is."""
-    kind = view.get("type")
+    kind = type_of(view)
     if kind not in {"modal", "home"}:
         return [f"[ERROR] unsupported type: {kind} [json-pointer:/view/type]"]
     check = BlockChecker(kind, is_picture_ready)
