@@ -1,0 +1,1 @@
+"""The Slack side of Easel: the only user of the Slack SDK."""

@@ -1,0 +1,1 @@
+"""The bot's AWS adapters: plain botocore, which starts faster than boto3."""

@@ -1,0 +1,1 @@
+"""Lambda handlers: each translates, and calls one thing."""

@@ -1,0 +1,25 @@
+"""Lambda behind `POST /slack/events`: everything that Slack sends."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from bot.api_gateway import SlackGateway
+from bot.logs import configure_logs, log, new_reference
+from bot.wiring import wire_slack
+
+
+@cache
+def _gateway() -> SlackGateway:
+    configure_logs()
+    return wire_slack()
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """Answer one proxy event within Slack's three seconds."""
+    try:
+        return _gateway().answer(event)
+    except Exception:
+        log.exception("request failed", extra={"reference": new_reference()})
+        return {"statusCode": 500, "headers": {}, "body": ""}

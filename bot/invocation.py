@@ -1,0 +1,79 @@
+"""What the acknowledging function puts on the queue for the worker: one JSON document per accepted invocation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+VERSION = 1
+
+
+class Kind(StrEnum):
+    """What is to be done."""
+
+    PAINT = "paint"
+    """`order` is complete (a command or a form)."""
+    SAY = "say"
+    """`said` is a mention; the worker finds what it starts from."""
+    REDO = "redo"
+    RETRY = "retry"
+    DELETE = "delete"
+    CANCEL = "cancel"
+    PICTURE = "picture"
+    """Post picture `number` (from 1) in full."""
+    REFRESH_MODELS = "refresh_models"
+
+
+class MalformedInvocation(Exception):
+    """The queue's message is none of ours, or of a version that this code does not know."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One accepted invocation.
+
+    `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `message_ts` is the
+    message whose button was pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
+    """
+
+    kind: Kind
+    request_key: str
+    team: str
+    channel: str
+    member: str
+    at: float
+    thread_ts: str | None = None
+    message_ts: str | None = None
+    value: str = ""
+    number: int = 0
+    order: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict)
+    response_url: str | None = field(default=None, repr=False)
+    version: int = VERSION
+
+    def to_json(self) -> str:
+        """The queue message's body."""
+        document = {key: value for key, value in asdict(self).items() if value not in (None, {}, "", 0)}
+        return json.dumps(document, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Invocation:
+        """Read a body; raises `MalformedInvocation`. Fields of a later revision are ignored."""
+        try:
+            document = json.loads(text)
+            if document["version"] != VERSION:
+                raise MalformedInvocation("unknown version")
+            known = {one.name for one in fields(cls)}
+            document = {key: value for key, value in document.items() if key in known}
+            return cls(**{**document, "kind": Kind(document["kind"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise MalformedInvocation("not an invocation") from error
+
+
+def request_key(kind: str, *parts: str) -> str:
+    """A key of at most 64 letters, digits and hyphens; the same parts always give the same key."""
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
+    return f"{kind}-{digest[:32]}"

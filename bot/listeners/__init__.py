@@ -1,0 +1,1 @@
+"""What the bot does within Slack's three seconds: mistakes, forms, type-ahead, and everything else into the queue."""

@@ -1,0 +1,101 @@
+"""Buttons: into the queue, but for the one that opens a form. The worker decides who may press what."""
+
+from __future__ import annotations
+
+import re
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.invocation import Invocation, Kind, request_key
+from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.listeners.forms import open_form
+from bot.logs import log
+from bot.places import message_key
+from commands.order import PaintOrder
+from commands.sentences import Trouble, external_member, stale_button
+from commands.views.action_ids import CANCEL, DELETE, EDIT, PICTURE, REDO, RETRY, picture_number
+from commands.views.form import FormOrigin
+from commands.views.trouble import trouble_message
+
+KINDS = {REDO: Kind.REDO, RETRY: Kind.RETRY, DELETE: Kind.DELETE, CANCEL: Kind.CANCEL}
+
+
+def register_buttons(app: App, deps: ListenerDeps) -> None:
+    """Listen to every button, and acknowledge whatever else is clicked."""
+
+    @app.action(re.compile(f"^({'|'.join([*KINDS, f'{PICTURE}[1-4]'])})$"))
+    def on_pressed(ack: Ack, body: Body, client: WebClient) -> None:
+        action = body["actions"][0]
+        action_id = action["action_id"]
+        if is_external(body):
+            _tell(client, body, external_member())
+        else:
+            number = picture_number(action_id) or 0
+            trouble = deps.enqueue(_invocation(deps, body, KINDS.get(action_id, Kind.PICTURE), number))
+            if trouble is not None:
+                _tell(client, body, trouble)
+        ack()
+
+    @app.action(EDIT)
+    def on_edit(ack: Ack, body: Body, client: WebClient) -> None:
+        trouble = external_member() if is_external(body) else _edit(deps, body, client)
+        if trouble is not None:
+            _tell(client, body, trouble)
+        ack()
+
+    @app.action(re.compile(".*"))
+    def on_anything_else(ack: Ack) -> None:
+        ack()
+
+
+def _invocation(deps: ListenerDeps, body: Body, kind: Kind, number: int) -> Invocation:
+    team, channel, message_ts, thread_ts = _where(body)
+    action, member = body["actions"][0], body["user"]["id"]
+    return Invocation(
+        kind=kind,
+        request_key=request_key("press", team, channel, message_ts, action["action_id"], member, action["action_ts"]),
+        team=team,
+        channel=channel,
+        member=member,
+        at=deps.clock.now(),
+        thread_ts=thread_ts,
+        message_ts=message_ts,
+        value=str(action.get("value") or ""),
+        number=number,
+        response_url=body.get("response_url"),
+    )
+
+
+def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
+    team, channel, message_ts, _ = _where(body)
+    record = deps.store.get(message_key(team, channel, message_ts))
+    facts = record.data if record is not None else {}
+    if not facts.get("order") or facts.get("job_id") != body["actions"][0].get("value"):
+        return stale_button()
+    origin = FormOrigin(channel, facts.get("thread_ts") or message_ts, body.get("response_url"))
+    order = PaintOrder.from_json(facts["order"])
+    try:
+        open_form(deps, client, body["trigger_id"], team, body["user"]["id"], origin, order)
+    except SlackApiError as error:
+        log.warning("form not opened", extra={"code": error.response.get("error")})
+        return Trouble("Slack did not open the form in time.", "Press Edit again.")
+    return None
+
+
+def _where(body: Body) -> tuple[str, str, str, str | None]:
+    container = body["container"]
+    thread_ts = container.get("thread_ts") or body.get("message", {}).get("thread_ts")
+    return body["team"]["id"], container["channel_id"], container["message_ts"], thread_ts
+
+
+def _tell(client: WebClient, body: Body, trouble: Trouble) -> None:
+    _, channel, _, thread_ts = _where(body)
+    view = trouble_message(trouble)
+    try:
+        client.chat_postEphemeral(
+            channel=channel, user=body["user"]["id"], thread_ts=thread_ts, text=view.text, blocks=list(view.blocks)
+        )
+    except SlackApiError as error:
+        log.warning("could not tell", extra={"channel": channel, "code": error.response.get("error")})

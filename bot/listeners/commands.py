@@ -1,0 +1,73 @@
+"""Slash commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from bot.invocation import Invocation, Kind, request_key
+from bot.listeners.deps import Body, ListenerDeps
+from bot.listeners.forms import open_form
+from bot.logs import log
+from commands.command import Command, OpenForm, Paint, Refuse, ShowHelp
+from commands.registry import COMMANDS
+from commands.sentences import Trouble, mistakes_text
+from commands.views.blocks import Message, message, section
+from commands.views.form import FormOrigin
+from commands.views.help import help_message
+from commands.views.trouble import trouble_message
+
+
+def register_commands(app: App, deps: ListenerDeps) -> None:
+    """Listen to every command of the registry."""
+    for command in COMMANDS:
+        app.command(command.name)(_listener(command, deps))
+
+
+def _listener(command: Command, deps: ListenerDeps) -> Any:
+    def on_command(ack: Ack, body: Body, client: WebClient) -> None:
+        plan = command.plan(str(body.get("text") or ""))
+        match plan:
+            case ShowHelp():
+                _answer(ack, help_message(command))
+            case Refuse(mistakes):
+                text = mistakes_text(mistakes)
+                _answer(ack, message(text, [section(text)]))
+            case OpenForm():
+                _open(ack, body, client, deps)
+            case Paint(order):
+                invocation = Invocation(
+                    kind=Kind.PAINT,
+                    request_key=request_key("command", body["team_id"], body["trigger_id"]),
+                    team=body["team_id"],
+                    channel=body["channel_id"],
+                    member=body["user_id"],
+                    at=deps.clock.now(),
+                    order=order.to_json(),
+                    response_url=body.get("response_url"),
+                )
+                trouble = deps.enqueue(invocation)
+                if trouble is None:
+                    ack()
+                else:
+                    _answer(ack, trouble_message(trouble))
+
+    return on_command
+
+
+def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
+    origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"))
+    try:
+        open_form(deps, client, body["trigger_id"], body["team_id"], body["user_id"], origin, None)
+    except SlackApiError as error:
+        log.warning("form not opened", extra={"code": error.response.get("error")})
+        _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))
+        return
+    ack()
+
+
+def _answer(ack: Ack, view: Message) -> None:
+    ack(text=view.text, blocks=list(view.blocks), response_type="ephemeral")

@@ -1,0 +1,96 @@
+"""The form: opened, filled in with help, submitted. Its checks are pure, so that mistakes stand beside the fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slack_bolt import Ack, App
+from slack_sdk import WebClient
+
+from bot.invocation import Invocation, Kind, request_key
+from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.places import models_key
+from bot.ports import Json
+from commands.order import PaintOrder
+from commands.sentences import Trouble, external_member
+from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
+from commands.views.form import PROMPT, FormOrigin, imagine_form, model_options, read_form
+
+MODELS_FRESH_SECONDS = 300
+
+
+def register_forms(app: App, deps: ListenerDeps) -> None:
+    """Listen to what comes from the form."""
+
+    @app.options(MODEL_SELECT)
+    def on_model_typed(ack: Ack, body: Body) -> None:
+        listed = _listed_models(deps, body["team"]["id"])
+        models = listed["models"] if listed is not None else []
+        names = [(model["name"], model["title"]) for model in models] or [(deps.default_endpoint, "")]
+        ack(**model_options(names, str(body.get("value") or "")))
+
+    @app.view(IMAGINE_FORM)
+    def on_submitted(ack: Ack, body: Body) -> None:
+        view = body["view"]
+        if is_external(body):
+            _refuse(ack, external_member())
+            return
+        read = read_form(view["state"]["values"])
+        if isinstance(read, dict):
+            ack(response_action="errors", errors=read)
+            return
+        origin = FormOrigin.from_metadata(view["private_metadata"])
+        team = body["team"]["id"]
+        invocation = Invocation(
+            kind=Kind.PAINT,
+            request_key=request_key("form", team, view["id"]),
+            team=team,
+            channel=origin.channel,
+            member=body["user"]["id"],
+            at=deps.clock.now(),
+            thread_ts=origin.thread_ts,
+            order=read.to_json(),
+            response_url=origin.response_url,
+        )
+        trouble = deps.enqueue(invocation)
+        if trouble is None:
+            ack()
+        else:
+            _refuse(ack, trouble)
+
+
+def open_form(
+    deps: ListenerDeps,
+    client: WebClient,
+    trigger_id: str,
+    team: str,
+    member: str,
+    origin: FormOrigin,
+    order: PaintOrder | None,
+) -> None:
+    """Open the form, filled in with `order`; raises what the SDK raises. The list of models is brought up to date."""
+    view: dict[str, Any] = imagine_form(origin, order, deps.default_endpoint)
+    client.views_open(trigger_id=trigger_id, view=view)
+    listed = _listed_models(deps, team)
+    if listed is None or deps.clock.now() - listed["listed_at"] > MODELS_FRESH_SECONDS:
+        # Until someone unfolds the select, the worker has had the time to ask.
+        deps.enqueue(
+            Invocation(
+                Kind.REFRESH_MODELS,
+                request_key("models", team, trigger_id),
+                team,
+                origin.channel,
+                member,
+                deps.clock.now(),
+            )
+        )
+
+
+def _listed_models(deps: ListenerDeps, team: str) -> Json | None:
+    record = deps.store.get(models_key(team))
+    return record.data if record is not None else None
+
+
+def _refuse(ack: Ack, trouble: Trouble) -> None:
+    reference = f" Reference {trouble.reference}." if trouble.reference else ""
+    ack(response_action="errors", errors={PROMPT: f"{trouble.sentence} {trouble.next_step}{reference}"})

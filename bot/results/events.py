@@ -1,0 +1,66 @@
+"""The backend's events as they come from the queue: EventBridge's envelope around the contract's documents."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import ValidationError
+
+from backend_lambda.contract.events import EVENT_TYPES, SOURCE, JobEvent, JobProgressed
+from bot.board import GIVEN_UP
+from bot.leases import LeaseHeld, LeaseLost
+from bot.logs import log, new_reference
+from bot.results.deliver import deliver
+from bot.results.deps import ResultsDeps
+from bot.results.progress import show_progress
+from bot.results.request import request_of
+from commands.sentences import unexpected
+from commands.views.failure import failure
+
+
+class MalformedEvent(Exception):
+    """The queue's message is no event of ours."""
+
+
+def read_event(body: str) -> JobEvent | None:
+    """The event in an EventBridge envelope; None for kinds that this code does not know. Raises `MalformedEvent`."""
+    try:
+        envelope = json.loads(body)
+        if envelope["source"] != SOURCE:
+            raise MalformedEvent("another source")
+        kind = EVENT_TYPES.get(envelope["detail-type"])
+        return kind.model_validate(envelope["detail"]) if kind is not None else None
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise MalformedEvent("not an event") from error
+
+
+def handle_event(deps: ResultsDeps, event: JobEvent, message_id: str, is_last_try: bool) -> None:
+    """Handle one delivery of an event. Whatever it raises, the queue shall deliver it again."""
+    try:
+        if isinstance(event, JobProgressed):
+            show_progress(deps, event)
+        else:
+            deliver(deps, event, message_id)
+    except (LeaseHeld, LeaseLost):
+        raise
+    except Exception:
+        reference = new_reference()
+        log.exception(
+            "event failed",
+            extra={
+                "job_id": event.job_id,
+                "event": type(event).__name__,
+                "reference": reference,
+                "is_last_try": is_last_try,
+            },
+        )
+        if is_last_try and not isinstance(event, JobProgressed):
+            _give_up(deps, event, reference)
+        raise
+
+
+def _give_up(deps: ResultsDeps, event: JobEvent, reference: str) -> None:
+    request = request_of(deps.store, event)
+    if request is not None:
+        view = failure(event.settings.prompt, request.member, unexpected(reference), request.key)
+        deps.board.show(request.place, GIVEN_UP, view)

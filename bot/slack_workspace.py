@@ -1,0 +1,159 @@
+"""The real Slack: messages and files through the Web API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import Any
+from urllib.request import Request, urlopen
+
+from slack_sdk import WebClient
+from slack_sdk.web import SlackResponse
+from slack_sdk.webhook import WebhookClient
+
+from bot.ports import SlackRefused, SlackUnavailable, UploadTicket
+from bot.slack_client import TIMEOUT_SECONDS, call, hasty_client, patient_client
+from commands.views.blocks import Message
+
+METADATA_EVENT = "easel_request"
+PAGE = 100
+UPLOAD_SECONDS = 30
+MAX_PAGES = 5
+# A message that we are looking for was posted after this many seconds before it was asked for: clocks differ.
+CLOCK_SLACK_SECONDS = 60
+
+
+class SlackWorkspace:
+    """Implements `bot.ports.Slack` for one workspace."""
+
+    def __init__(self, token: str, api_url: str) -> None:
+        self._client: WebClient = patient_client(token, api_url)
+        self._hasty: WebClient = hasty_client(token, api_url)
+
+    # -------------------------------------------------------------- messages
+
+    def post(self, channel: str, thread_ts: str | None, message: Message, request_key: str) -> str:
+        """Post and return the message's ts."""
+        response = call(
+            self._client.chat_postMessage,
+            channel=channel,
+            thread_ts=thread_ts,
+            text=message.text,
+            blocks=list(message.blocks),
+            metadata={"event_type": METADATA_EVENT, "event_payload": {"request_key": request_key}},
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return str(response["ts"])
+
+    def find(self, channel: str, thread_ts: str | None, request_key: str, since: float) -> str | None:
+        """The ts of the message posted with this key after `since`, or None."""
+        arguments: dict[str, Any] = {
+            "channel": channel,
+            "oldest": f"{since - CLOCK_SLACK_SECONDS:.6f}",
+            "include_all_metadata": True,
+            "limit": PAGE,
+        }
+        method: Callable[..., SlackResponse] = self._client.conversations_history
+        if thread_ts is not None:
+            method, arguments["ts"] = self._client.conversations_replies, thread_ts
+        for _ in range(MAX_PAGES):
+            response = call(method, **arguments)
+            for found in response.get("messages") or []:
+                metadata = found.get("metadata") or {}
+                payload = metadata.get("event_payload") or {}
+                if metadata.get("event_type") == METADATA_EVENT and payload.get("request_key") == request_key:
+                    return str(found["ts"])
+            cursor = (response.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return None
+            arguments["cursor"] = cursor
+        return None
+
+    def update(self, channel: str, ts: str, message: Message, is_urgent: bool = True) -> None:
+        """Replace what a message shows."""
+        client = self._client if is_urgent else self._hasty
+        call(client.chat_update, channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+
+    def tell(self, channel: str, thread_ts: str | None, member: str, message: Message) -> None:
+        """Show something to one member alone."""
+        call(
+            self._client.chat_postEphemeral,
+            channel=channel,
+            user=member,
+            thread_ts=thread_ts,
+            text=message.text,
+            blocks=list(message.blocks),
+        )
+
+    def respond(self, response_url: str, message: Message) -> None:
+        """Show something to whoever used the command or button that came with this URL."""
+        try:
+            response = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[]).send(
+                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
+            )
+        except Exception as error:  # the SDK passes on whatever urllib raises
+            raise SlackUnavailable(type(error).__name__) from error
+        if response.status_code >= 500 or response.status_code == 429:
+            raise SlackUnavailable(f"HTTP {response.status_code}")
+        if response.status_code >= 400:
+            raise SlackRefused(f"response_url_{response.status_code}")
+
+    def write_to(self, member: str, message: Message) -> None:
+        """A direct message."""
+        opened = call(self._client.conversations_open, users=[member])
+        call(
+            self._client.chat_postMessage,
+            channel=opened["channel"]["id"],
+            text=message.text,
+            blocks=list(message.blocks),
+        )
+
+    # -------------------------------------------------------------- files
+
+    def reserve(self, name: str, size_bytes: int, alt_text: str) -> UploadTicket:
+        """Announce a file."""
+        # Slack refuses longer ones.
+        response = call(
+            self._client.files_getUploadURLExternal, filename=name, length=size_bytes, alt_txt=alt_text[:1_000]
+        )
+        return UploadTicket(str(response["file_id"]), str(response["upload_url"]))
+
+    def send(self, ticket: UploadTicket, name: str, content: bytes) -> None:
+        """Send its bytes, unchanged."""
+        if not ticket.url.startswith(("https://", "http://")):
+            raise SlackUnavailable("no upload URL")
+        request = Request(  # noqa: S310 - the scheme was looked at
+            ticket.url, data=content, method="POST", headers={"Content-Type": "application/octet-stream"}
+        )
+        try:
+            with urlopen(request, timeout=UPLOAD_SECONDS) as response:  # noqa: S310
+                response.read()
+        except (OSError, HTTPException) as error:
+            raise SlackUnavailable(type(error).__name__) from error
+
+    def complete(self, file_id: str, title: str, channel: str | None = None, thread_ts: str | None = None) -> None:
+        """Finish it; with a channel it is shared there."""
+        call(
+            self._client.files_completeUploadExternal,
+            files=[{"id": file_id, "title": title}],
+            channel_id=channel,
+            thread_ts=thread_ts,
+        )
+
+    def is_ready(self, file_id: str) -> bool:
+        """Whether Slack has processed it."""
+        return bool(call(self._client.files_info, file=file_id)["file"].get("mimetype"))
+
+    def is_shared(self, file_id: str) -> bool:
+        """Whether it has been shared anywhere."""
+        shares = call(self._client.files_info, file=file_id)["file"].get("shares") or {}
+        return any(shares.values())
+
+    def delete(self, file_id: str) -> None:
+        """Delete it; a file that does not exist is no error."""
+        try:
+            call(self._client.files_delete, file=file_id)
+        except SlackRefused as refused:
+            if refused.code not in {"file_not_found", "file_deleted"}:
+                raise

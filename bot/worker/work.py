@@ -1,0 +1,62 @@
+"""One queue message: claim it, do what it says, and say so when it can't be done."""
+
+from __future__ import annotations
+
+import contextlib
+
+from bot.invocation import Invocation, Kind
+from bot.leases import LeaseHeld, LeaseLost, Work, claim
+from bot.logs import log, new_reference
+from bot.places import request_record_key
+from bot.ports import ApiRefused, RoleRefused
+from bot.worker.deps import NoGrant, WorkerDeps
+from bot.worker.models import models
+from bot.worker.paint import give_up, paint
+from bot.worker.press import press
+from commands.sentences import unexpected
+
+
+def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_try: bool) -> None:
+    """Handle one delivery of an invocation. Whatever it raises, the queue shall deliver it again."""
+    if invocation.kind is Kind.REFRESH_MODELS:
+        _refresh_models(deps, invocation)
+        return
+    reference = new_reference()
+    facts = {"team": invocation.team, "channel": invocation.channel, "member": invocation.member, "at": invocation.at}
+    work = claim(deps.store, deps.clock, request_record_key(invocation.request_key), message_id, **facts)
+    if work is None:
+        log.info("already in hand", extra={"request_key": invocation.request_key})
+        return
+    try:
+        if invocation.kind in {Kind.PAINT, Kind.SAY}:
+            paint(deps, invocation, work, reference)
+        else:
+            press(deps, _settled(invocation, work), work, reference)
+    except (LeaseHeld, LeaseLost):
+        raise
+    except Exception:
+        log.exception(
+            "invocation failed",
+            extra={"request_key": invocation.request_key, "reference": reference, "is_last_try": is_last_try},
+        )
+        if is_last_try:
+            give_up(deps, _settled(invocation, work), work, unexpected(reference))
+            work.note(gave_up=reference)
+        with contextlib.suppress(LeaseLost):
+            work.release()
+        raise
+
+
+def _settled(invocation: Invocation, work: Work) -> Invocation:
+    """The invocation in the thread that an earlier try has settled on."""
+    if "thread_ts" not in work.data:
+        return invocation
+    return Invocation(**{**vars(invocation), "thread_ts": work.data["thread_ts"]})
+
+
+def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
+    """Somebody opened a form: have the list of models ready."""
+    try:
+        models(deps, invocation.team, deps.credentials_for(invocation))
+    except (NoGrant, RoleRefused, ApiRefused) as error:
+        log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})
