@@ -14,6 +14,8 @@ class ErrorCode(StrEnum):
     MALFORMED_REQUEST = "malformed_request"  # 400: not JSON, or not an object
     ENDPOINT_NOT_FOUND = "endpoint_not_found"  # 404: `available` lists the names there are
     JOB_NOT_FOUND = "job_not_found"  # 404: also where the job is another tenant's
+    ROUTE_NOT_FOUND = "route_not_found"  # 404: there is no such path
+    METHOD_NOT_ALLOWED = "method_not_allowed"  # 405: the path takes others
     NOT_ALLOWED = "not_allowed"  # 403
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"  # 409: the key was used with another request
     JOB_NOT_DELETABLE = "job_not_deletable"  # 409

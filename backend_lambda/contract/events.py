@@ -1,4 +1,6 @@
-"""What the backend announces on its EventBridge bus: `source` is SOURCE, `detail-type` the class name, `detail` the JSON.
+"""What the backend announces on its EventBridge bus.
+
+An entry has `source` SOURCE, the class name as `detail-type` and the event's JSON as `detail`.
 
 Events are delivered at least once and in any order. `event_id` is the same for every delivery of the same fact.
 """

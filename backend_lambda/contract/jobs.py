@@ -40,6 +40,9 @@ class SubmitJob(Model):
     `context` is handed back, unread, in the job and in every event about it.
     """
 
+    # A request says what it means: "2" is no number, and true is no seed.
+    model_config = ConfigDict(strict=True)
+
     prompt: str = Field(max_length=MAX_PROMPT_CHARS)
     negative_prompt: str = Field(default="", max_length=MAX_PROMPT_CHARS)
     aspect_ratio: str | None = Field(default=None, pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")
@@ -49,9 +52,7 @@ class SubmitJob(Model):
     seed: Seed | None = None
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     guidance_scale: float | None = Field(default=None, ge=0, le=MAX_GUIDANCE_SCALE, allow_inf_nan=False)
-    idempotency_key: str = Field(
-        min_length=1, max_length=MAX_IDEMPOTENCY_KEY_CHARS, pattern=r"^[A-Za-z0-9._:/+=@-]+$"
-    )
+    idempotency_key: str = Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY_CHARS, pattern=r"^[A-Za-z0-9._:/+=@-]+$")
     context: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("prompt")

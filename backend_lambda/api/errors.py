@@ -1,0 +1,154 @@
+"""Every answer that is not 2xx, from one place: a status, and an `ErrorBody` with one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from backend_lambda.contract.errors import ErrorBody, ErrorCode
+from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.usecases.refusals import Refusal
+
+STATUSES = {
+    ErrorCode.INVALID_REQUEST: 422,
+    ErrorCode.MALFORMED_REQUEST: 400,
+    ErrorCode.ENDPOINT_NOT_FOUND: 404,
+    ErrorCode.JOB_NOT_FOUND: 404,
+    ErrorCode.ROUTE_NOT_FOUND: 404,
+    ErrorCode.METHOD_NOT_ALLOWED: 405,
+    ErrorCode.NOT_ALLOWED: 403,
+    ErrorCode.IDEMPOTENCY_CONFLICT: 409,
+    ErrorCode.JOB_NOT_DELETABLE: 409,
+    ErrorCode.TOO_LARGE: 413,
+    ErrorCode.ENDPOINT_UNAVAILABLE: 503,
+    ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.INTERNAL: 500,
+}
+
+_LONGEST_GIVEN = 60
+_FIELDS = sorted(SubmitJob.model_fields)
+
+
+def answer(body: ErrorBody) -> Response[str]:
+    """The HTTP answer for an error."""
+    return Response(
+        status_code=STATUSES[body.code],
+        content_type="application/json",
+        body=body.model_dump_json(exclude_none=True),
+    )
+
+
+def describe_refusal(refusal: Refusal) -> ErrorBody:
+    """What a use case's refusal says to a client."""
+    return ErrorBody(
+        code=refusal.code,
+        message=refusal.message,
+        field=refusal.field,
+        given=shorten(refusal.given) if refusal.given is not None else None,
+        allowed=refusal.allowed,
+        available=refusal.available,
+    )
+
+
+def describe_invalid(error: RequestValidationError) -> ErrorBody:
+    """The first thing that is wrong with a request, as facts. Nothing of pydantic's own words is in it, but for the
+    sentences of our own validators.
+    """
+    problems: Sequence[Mapping[str, Any]] = error.errors()
+    problem = problems[0]
+    kind, context = str(problem["type"]), problem.get("ctx") or {}
+    path = [str(part) for part in problem["loc"] if part not in {"body", "query", "path"}]
+    field = ".".join(path) or None
+    if kind == "missing":
+        if field is None:
+            return ErrorBody(code=ErrorCode.MALFORMED_REQUEST, message="The body is missing.", allowed="a JSON object")
+        return ErrorBody(
+            code=ErrorCode.INVALID_REQUEST,
+            message=f"The field {shorten(field)} is missing.",
+            field=shorten(field),
+            given="nothing",
+            allowed="a value",
+        )
+    if kind == "extra_forbidden":
+        return _unknown_field(field or "")
+    given = shorten(problem.get("input"))
+    own = context.get("error")
+    if kind == "value_error" and own is not None:
+        return ErrorBody(code=ErrorCode.INVALID_REQUEST, message=_sentence(str(own)), field=field, given=given)
+    allowed = _allowed(kind, context, field)
+    what = f"The field {shorten(field)}" if field else "The body"
+    return ErrorBody(
+        code=ErrorCode.INVALID_REQUEST,
+        message=f"{what} must be {allowed}.",
+        field=shorten(field) if field else None,
+        given=given,
+        allowed=allowed,
+    )
+
+
+def _unknown_field(name: str) -> ErrorBody:
+    near = get_close_matches(name[:_LONGEST_GIVEN], _FIELDS, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return ErrorBody(
+        code=ErrorCode.INVALID_REQUEST,
+        message=f"There is no field {shorten(name)}.{hint}",
+        field=shorten(name),
+        given=shorten(name),
+        allowed=", ".join(_FIELDS),
+    )
+
+
+def _allowed(kind: str, context: Mapping[str, Any], field: str | None) -> str:
+    """What would have been right, for each of pydantic's error types that our models can raise.
+
+    https://docs.pydantic.dev/latest/errors/validation_errors/
+    """
+    match kind:
+        case "string_too_long":
+            return f"at most {context['max_length']} characters long"
+        case "string_too_short":
+            return f"at least {context['min_length']} characters long"
+        case "string_pattern_mismatch" if field == "aspect_ratio":
+            return "two whole numbers such as 3:2"
+        case "string_pattern_mismatch":
+            return "made of letters, digits and . _ : / + = @ -"
+        case "string_type" | "string_unicode":
+            return "text"
+        case "greater_than_equal":
+            return f"at least {context['ge']:g}" if isinstance(context["ge"], float) else f"at least {context['ge']}"
+        case "less_than_equal":
+            return f"at most {context['le']:g}" if isinstance(context["le"], float) else f"at most {context['le']}"
+        case "int_type" | "int_parsing" | "int_from_float" | "int_parsing_size":
+            return "a whole number"
+        case "float_type" | "float_parsing" | "finite_number":
+            return "a number"
+        case "enum" | "literal_error":
+            expected = str(context["expected"]).replace("'", "")
+            return f"one of {expected}" if " " in expected else expected
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "a JSON object"
+        case _:
+            return "something else"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+
+
+def shorten(value: object) -> str:
+    """A value as its sender wrote it, cut to what a message can carry."""
+    if isinstance(value, str):
+        text = value
+    else:
+        try:
+            text = json.dumps(value, ensure_ascii=False)
+        except (TypeError, ValueError):
+            text = type(value).__name__
+    # A lone surrogate can't be answered in UTF-8.
+    text = text.encode(errors="replace").decode()
+    return text if len(text) <= _LONGEST_GIVEN else f"{text[: _LONGEST_GIVEN - 1]}…"

@@ -1,0 +1,142 @@
+"""The REST API's Lambda function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from backend_lambda import wiring
+from backend_lambda.api import endpoints, jobs
+from backend_lambda.api.body import check_body, parse_body
+from backend_lambda.api.context import Backend
+from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
+from backend_lambda.callers import UnknownCaller
+from backend_lambda.contract.errors import ErrorBody, ErrorCode
+from backend_lambda.usecases.describe_failure import new_reference
+from backend_lambda.usecases.refusals import Refusal
+
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+PATHS = {
+    "/endpoints": {"GET"},
+    "/endpoints/<endpoint>/jobs": {"POST"},
+    "/jobs": {"GET"},
+    "/jobs/<job_id>": {"GET", "DELETE"},
+}
+
+app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
+app.include_router(jobs.router)
+app.include_router(endpoints.router)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request of API Gateway's proxy integration."""
+    given = wiring.settings()
+    return respond(event, context, Backend(wiring.ports(), wiring.monitor(), given.mapped_roles))
+
+
+def respond(event: dict[str, Any], context: Any, backend: Backend) -> dict[str, Any]:
+    """Answer one request, whatever is in it. Never raises."""
+    log = wiring.logger()
+    log.clear_state()
+    log.append_keys(request_id=(event.get("requestContext") or {}).get("requestId"))
+    try:
+        check_body(event)
+        app.append_context(backend=backend)  # type: ignore[no-untyped-call]
+        response = app.resolve(event, context)
+    except Refusal as refusal:
+        response = _proxy(answer(describe_refusal(refusal)))
+    except Exception:
+        response = _proxy(_internal())
+    log.info(
+        "answered",
+        extra={
+            "method": event.get("httpMethod"),
+            "route": event.get("resource"),
+            "status": response["statusCode"],
+            "principal": ((event.get("requestContext") or {}).get("identity") or {}).get("userArn"),
+        },
+    )
+    return response
+
+
+def _refused(refusal: Refusal) -> Response[str]:
+    return answer(describe_refusal(refusal))
+
+
+def _invalid(error: RequestValidationError) -> Response[str]:
+    return answer(describe_invalid(error))
+
+
+def _unknown_caller(error: UnknownCaller) -> Response[str]:
+    wiring.logger().warning("caller refused", extra={"reason": str(error)})
+    return answer(ErrorBody(code=ErrorCode.NOT_ALLOWED, message="This principal may not use Easel."))
+
+
+def _no_route(_: NotFoundError) -> Response[str]:
+    return answer(
+        ErrorBody(
+            code=ErrorCode.ROUTE_NOT_FOUND,
+            message="There is nothing at this path.",
+            allowed=", ".join(path.replace("<", "{").replace(">", "}") for path in PATHS),
+        )
+    )
+
+
+def _unexpected(_: Exception) -> Response[str]:
+    return _internal()
+
+
+def _internal() -> Response[str]:
+    """Called while the exception is handled: it is in the logs, under a reference, and nowhere else."""
+    reference = new_reference()
+    wiring.logger().exception("request failed", extra={"reference": reference})
+    return answer(
+        ErrorBody(
+            code=ErrorCode.INTERNAL,
+            message=f"Something went wrong on our side. Please try again; the reference is {reference}.",
+            reference=reference,
+        )
+    )
+
+
+def _refuse_method(allowed: set[str]) -> Any:
+    def refuse() -> Response[str]:
+        return answer(
+            ErrorBody(
+                code=ErrorCode.METHOD_NOT_ALLOWED,
+                message="This path does not take this method.",
+                field="method",
+                given=app.current_event.http_method,
+                allowed=", ".join(sorted(allowed)),
+            )
+        )
+
+    return refuse
+
+
+for _kind, _answer in {
+    Refusal: _refused,
+    RequestValidationError: _invalid,
+    UnknownCaller: _unknown_caller,
+    NotFoundError: _no_route,
+    Exception: _unexpected,
+}.items():
+    app.exception_handler(_kind)(_answer)
+
+for _path, _methods in PATHS.items():
+    app.route(_path, method=sorted(METHODS - _methods), include_in_schema=False, enable_validation=False)(
+        _refuse_method(_methods)
+    )
+
+
+def _proxy(response: Response[str]) -> dict[str, Any]:
+    """An answer outside the resolver, in API Gateway's form."""
+    return {
+        "statusCode": response.status_code,
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "body": response.body,
+        "isBase64Encoded": False,
+    }

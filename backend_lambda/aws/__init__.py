@@ -1,0 +1,1 @@
+"""The ports' adapters on AWS, one file a port."""

@@ -1,0 +1,1 @@
+"""Lambda functions that are not asked by anyone, named for what triggers them."""

@@ -1,0 +1,127 @@
+"""Bring a job to its end when SageMaker says that it is over, or when nobody ever said so."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import ValidationError
+
+from backend_lambda.contract.errors import JobFailure, JobFailureCode
+from backend_lambda.contract.job_state import JobState
+from backend_lambda.contract.jobs import JobGrid, JobPicture
+from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.ports import Overtaken, Ports
+from backend_lambda.usecases.describe_failure import describe, describe_endpoint_error, find_endpoint_error
+from backend_lambda.usecases.settle_job import conclude, remove_files, settle_job
+from endpoint.contract import MANIFEST_NAME, EndpointError, EndpointErrorCode, Manifest
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_LOGGED_REASON = 500
+
+
+class Outcome(StrEnum):
+    """How SageMaker says that an invocation ended."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    LOST = "lost"
+    """It says nothing, and its time is up."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The end of an invocation. `reason` and `failure_location` (an S3 URI) say more where it failed."""
+
+    job_id: str
+    outcome: Outcome
+    reason: str | None = None
+    failure_location: str | None = None
+
+
+def finish_job(completion: Completion, ports: Ports) -> JobRecord | None:
+    """Settle the job, once, whatever came before and however often this is told. Returns it, or None if it is unknown.
+
+    A job whose manifest lies in the bucket has succeeded, whatever SageMaker says: it may have run twice.
+    Raises what the ports raise; then it is to be told again.
+    """
+    record = ports.jobs.get(completion.job_id)
+    if record is None:
+        logger.warning("completion of an unknown job", extra={"job_id": completion.job_id})
+        return None
+    if not record.state.is_final:
+        try:
+            record = conclude(record, _end(record, completion, ports), ports)
+        except Overtaken as overtaken:
+            record = overtaken.record or record
+    if record.state in {JobState.CANCELLED, JobState.DELETED}:
+        # It was painted in vain: nobody is to see this.
+        remove_files(record, ports)
+    return settle_job(record, ports)
+
+
+def _end(record: JobRecord, completion: Completion, ports: Ports) -> JobChanges:
+    content = ports.pictures.read(record.prefix + MANIFEST_NAME)
+    if content is not None:
+        return _succeeded(record, content, ports)
+    reason = (completion.reason or "")[:_LONGEST_LOGGED_REASON]
+    logged = {"job_id": record.job_id, "outcome": completion.outcome.value, "reason": reason}
+    match completion.outcome:
+        case Outcome.COMPLETED:
+            failure = describe(JobFailureCode.STORAGE_FAILED)
+        case Outcome.EXPIRED:
+            failure = describe(JobFailureCode.EXPIRED)
+        case Outcome.FAILED | Outcome.LOST:
+            error = find_endpoint_error(completion.reason) or _stored_error(record, completion, ports)
+            if error is not None and error.code is EndpointErrorCode.CANCELLED:
+                return {"state": JobState.CANCELLED}
+            if error is not None:
+                failure = describe_endpoint_error(error)
+            elif completion.outcome is Outcome.LOST:
+                failure = describe(JobFailureCode.LOST)
+            else:
+                failure = describe(JobFailureCode.MODEL_FAILED)
+    return _failed(failure, logged)
+
+
+def _stored_error(record: JobRecord, completion: Completion, ports: Ports) -> EndpointError | None:
+    """The error in the object that SageMaker writes for a failed invocation, where it says so."""
+    location = record.failure_location or completion.failure_location
+    content = ports.pictures.read_location(location) if location else None
+    return find_endpoint_error(content.decode(errors="replace")) if content else None
+
+
+def _failed(failure: JobFailure, logged: dict[str, str]) -> JobChanges:
+    logger.error("job failed", extra={**logged, "failure": failure.code.value, "reference": failure.reference})
+    return {"state": JobState.FAILED, "failure": failure}
+
+
+def _succeeded(record: JobRecord, content: bytes, ports: Ports) -> JobChanges:
+    logged = {"job_id": record.job_id}
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        # The errors' places and kinds, not their input.
+        logged["reason"] = str([(problem["loc"], problem["type"]) for problem in error.errors()])
+        return _failed(describe(JobFailureCode.MODEL_FAILED), logged)
+    keys = [picture.key for picture in manifest.pictures] + ([manifest.grid.key] if manifest.grid else [])
+    if manifest.job_id != record.job_id or not keys or not all(_belongs(key, record.prefix) for key in keys):
+        logged["reason"] = "the manifest names another job's files, or none"
+        return _failed(describe(JobFailureCode.MODEL_FAILED), logged)
+    bucket = ports.pictures.bucket
+    return {
+        "state": JobState.SUCCEEDED,
+        "pictures": tuple(
+            JobPicture(bucket=bucket, **picture.model_dump(exclude={"sha256"})) for picture in manifest.pictures
+        ),
+        "grid": JobGrid(bucket=bucket, **manifest.grid.model_dump()) if manifest.grid else None,
+        "model_seconds": manifest.timings.total_seconds,
+    }
+
+
+def _belongs(key: str, prefix: str) -> bool:
+    """Whether a key names a file of the job itself."""
+    return key.startswith(prefix) and "/" not in key[len(prefix) :] and len(key) > len(prefix)

@@ -1,0 +1,51 @@
+"""Why a use case says no. The API turns each into an `ErrorBody`; the sentences are fit for people."""
+
+from __future__ import annotations
+
+from backend_lambda.contract.errors import ErrorCode
+
+
+class Refusal(Exception):
+    """A request that is not carried out, and nothing is changed by it."""
+
+    code: ErrorCode
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        given: str | None = None,
+        allowed: str | None = None,
+        available: list[str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.given = given
+        self.allowed = allowed
+        self.available = available or []
+
+
+class FieldRefused(Refusal):
+    """A field's value is not possible."""
+
+    code = ErrorCode.INVALID_REQUEST
+
+
+class EndpointNotFound(Refusal):
+    """No endpoint has that name; `available` lists those there are."""
+
+    code = ErrorCode.ENDPOINT_NOT_FOUND
+
+
+class JobNotFound(Refusal):
+    """No such job, or another tenant's."""
+
+    code = ErrorCode.JOB_NOT_FOUND
+
+
+class IdempotencyConflict(Refusal):
+    """The key was used with another request."""
+
+    code = ErrorCode.IDEMPOTENCY_CONFLICT

@@ -1,0 +1,100 @@
+"""Fill in everything that decides a job's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from math import sqrt
+
+from backend_lambda.contract.jobs import Settings, SubmitJob
+from backend_lambda.contract.limits import MAX_ASPECT, MAX_SEED, MAX_SIDE, MIN_SIDE
+from backend_lambda.usecases.refusals import FieldRefused
+from endpoint.contract import ModelCard
+
+
+def resolve_settings(request: SubmitJob, card: ModelCard, pick_seed: Callable[[], int]) -> Settings:
+    """The request with the model's defaults filled in. Raises `FieldRefused` for what this model can't do.
+
+    An aspect ratio becomes the size that fits it best at about the model's native number of pixels. Sides are always
+    multiples of the model's `size_multiple`, and the size is never over its `max_pixels`.
+    """
+    steps = request.steps if request.steps is not None else card.default_steps
+    if steps > card.max_steps:
+        raise FieldRefused(
+            f"The model {card.title} takes at most {card.max_steps} steps.",
+            field="steps",
+            given=str(steps),
+            allowed=f"1 to {card.max_steps}",
+        )
+    width, height = _size(request, card)
+    seed = request.seed if request.seed is not None else pick_seed()
+    guidance = request.guidance_scale if request.guidance_scale is not None else card.default_guidance_scale
+    return Settings(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=width,
+        height=height,
+        seeds=[(seed + picture) % (MAX_SEED + 1) for picture in range(request.pictures)],
+        steps=steps,
+        guidance_scale=guidance,
+    )
+
+
+def _size(request: SubmitJob, card: ModelCard) -> tuple[int, int]:
+    if request.width is not None and request.height is not None:
+        return _explicit_size(request.width, request.height, card)
+    if request.aspect_ratio is not None:
+        across, down = (int(part) for part in request.aspect_ratio.split(":"))
+        return size_for_ratio(across / down, card)
+    return card.native_width, card.native_height
+
+
+def _explicit_size(width: int, height: int, card: ModelCard) -> tuple[int, int]:
+    given = f"{width}x{height}"
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise FieldRefused(
+            f"The longer side may be at most {MAX_ASPECT} times the shorter one.",
+            field="width",
+            given=given,
+            allowed=f"a ratio between 1:{MAX_ASPECT} and {MAX_ASPECT}:1",
+        )
+    if width * height > card.max_pixels:
+        side = int(sqrt(card.max_pixels)) // card.size_multiple * card.size_multiple
+        raise FieldRefused(
+            f"{given} is too large for the model {card.title}.",
+            field="width",
+            given=given,
+            allowed=f"at most {card.max_pixels} pixels in all, such as {side}x{side}",
+        )
+    choices = product(_multiples_around(width, card.size_multiple), _multiples_around(height, card.size_multiple))
+    return min(
+        ((across, down) for across, down in choices if across * down <= card.max_pixels),
+        key=lambda size: abs(size[0] - width) + abs(size[1] - height),
+        default=(card.native_width, card.native_height),
+    )
+
+
+def size_for_ratio(ratio: float, card: ModelCard) -> tuple[int, int]:
+    """Width and height with about this ratio (width / height) and about the model's native number of pixels."""
+    pixels = min(card.native_width * card.native_height, card.max_pixels)
+    width, height = sqrt(pixels * ratio), sqrt(pixels / ratio)
+    choices = product(_multiples_around(width, card.size_multiple), _multiples_around(height, card.size_multiple))
+    return min(
+        ((across, down) for across, down in choices if across * down <= card.max_pixels),
+        # A wrong shape is worse than a few pixels more or less.
+        key=lambda size: 2 * _apart(size[0] / size[1], ratio) + _apart(size[0] * size[1], pixels),
+        default=(card.native_width, card.native_height),
+    )
+
+
+def _apart(value: float, wanted: float) -> float:
+    """How many times larger the larger one is, less one."""
+    return max(value / wanted, wanted / value) - 1
+
+
+def _multiples_around(side: float, multiple: int) -> list[int]:
+    """The multiples below and above `side`, within what a side may be."""
+    smallest = -(-MIN_SIDE // multiple) * multiple
+    largest = MAX_SIDE // multiple * multiple
+    below = int(side) // multiple * multiple
+    return sorted({min(max(value, smallest), largest) for value in (below, below + multiple)})

@@ -1,0 +1,93 @@
+"""Take a new job: record it once, then hand it to SageMaker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+
+from backend_lambda.callers import Caller
+from backend_lambda.contract.job_state import JobState
+from backend_lambda.contract.jobs import Job, Owner, SubmitJob
+from backend_lambda.job_record import JobRecord, make_job_id
+from backend_lambda.ports import EndpointCatalog, Overtaken, SubmittingPorts
+from backend_lambda.usecases.job_view import view_job
+from backend_lambda.usecases.refusals import EndpointNotFound, IdempotencyConflict
+from backend_lambda.usecases.resolve_settings import resolve_settings
+from backend_lambda.usecases.start_job import claim_start, start_job
+
+logger = logging.getLogger(__name__)
+
+
+def submit_job(caller: Caller, endpoint: str, request: SubmitJob, ports: SubmittingPorts) -> Job:
+    """Record the job and start it. The same key from the same tenant answers the job that there is, and starts it
+    again where whoever recorded it did not get that far.
+
+    Raises `EndpointNotFound`, `FieldRefused`, or `IdempotencyConflict` where the key came with another request.
+    """
+    entry = ports.catalog.find(endpoint)
+    if entry is None:
+        raise endpoint_not_found(endpoint, ports.catalog)
+    settings = resolve_settings(request, entry.card, ports.pick_seed)
+    now = ports.clock.now()
+    record = JobRecord(
+        job_id=make_job_id(caller.tenant, request.idempotency_key),
+        owner=Owner(tenant=caller.tenant, member=caller.member),
+        endpoint=entry.name,
+        sagemaker_endpoint_name=entry.sagemaker_endpoint_name,
+        model=entry.card.name,
+        settings=settings,
+        context=request.context,
+        fingerprint=fingerprint(endpoint, request),
+        created_at=now,
+        state=JobState.ACCEPTED,
+        due_at=now + ports.timing.start,
+        attempts=1,
+        attempted_at=now,
+    )
+    existing = ports.jobs.create(record)
+    if existing is None:
+        logger.info("job accepted", extra={"job_id": record.job_id, "endpoint": endpoint, "tenant": caller.tenant})
+        return view_job(start_job(record, ports), ports.pictures)
+    if existing.fingerprint != record.fingerprint:
+        raise IdempotencyConflict(
+            "This idempotency key was already used with another request.",
+            field="idempotency_key",
+            given=request.idempotency_key,
+            allowed="a new key for a new request",
+        )
+    return view_job(_resume(existing, ports), ports.pictures)
+
+
+def _resume(record: JobRecord, ports: SubmittingPorts) -> JobRecord:
+    """Start an accepted job again, unless whoever recorded it is likely still at it."""
+    if record.state is not JobState.ACCEPTED or record.attempts >= ports.timing.starts:
+        return record
+    if ports.clock.now() < record.attempted_at + ports.timing.retry:
+        return record
+    try:
+        claimed = claim_start(record, ports)
+    except Overtaken as overtaken:
+        return overtaken.record or record
+    logger.info("job resumed", extra={"job_id": record.job_id, "attempts": claimed.attempts})
+    return start_job(claimed, ports)
+
+
+def endpoint_not_found(name: str, catalog: EndpointCatalog) -> EndpointNotFound:
+    """Says which endpoints there are."""
+    available = [entry.name for entry in catalog.entries()]
+    return EndpointNotFound(
+        "There is no endpoint of that name.",
+        field="endpoint",
+        given=name,
+        allowed=", ".join(available) or "none yet",
+        available=available,
+    )
+
+
+def fingerprint(endpoint: str, request: SubmitJob) -> str:
+    """Tells whether two requests ask for the same pictures. The context is not part of it: a client that tries again
+    may have a new message to fill, and must get its job all the same.
+    """
+    asked = request.model_dump(mode="json", exclude={"idempotency_key", "context"})
+    return hashlib.sha256(json.dumps([endpoint, asked], sort_keys=True).encode()).hexdigest()

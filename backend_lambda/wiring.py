@@ -1,0 +1,158 @@
+"""Joins the use cases with AWS. The only place that reads the environment.
+
+Every function of the backend has the same variables (see `Settings`). What each is allowed to do:
+
+===================  ==============================================================================================
+function             IAM actions, and their resources
+===================  ==============================================================================================
+all                  events:PutEvents (the bus); s3:ListBucket (the pictures bucket: a missing object is then "not
+                     found" instead of "access denied")
+api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (its index `by_tenant`);
+                     dynamodb:GetItem, Scan (endpoints table); s3:GetObject, PutObject, DeleteObject (tenants/*);
+                     sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints)
+events.completions   dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*, async/*), PutObject and
+                     DeleteObject (tenants/*)
+events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
+events.sweep         dynamodb:GetItem, UpdateItem (jobs table), Query (its index `unsettled`); s3:GetObject (tenants/*,
+                     async/*), PutObject and DeleteObject (tenants/*); sagemaker:InvokeEndpointAsync
+===================  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from random import SystemRandom
+
+from aws_lambda_powertools.logging import Logger
+
+from backend_lambda.aws.clients import Clients
+from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
+from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
+from backend_lambda.aws.eventbridge_bus import EventBridgeBus
+from backend_lambda.aws.s3_pictures import S3PictureStore
+from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
+from backend_lambda.aws.sagemaker_starter import SageMakerStarter
+from backend_lambda.contract.limits import MAX_SEED
+from backend_lambda.ports import EndpointMonitor, SubmittingPorts, Timing
+
+LINK_LIFETIME = timedelta(minutes=15)
+
+
+class SettingsError(Exception):
+    """The environment is not complete; says everything that is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The backend's environment.
+
+    `EASEL_MAPPED_ROLES`: roles (names, or ARNs of other accounts) whose sessions the bot names `<workspace>.<member>`,
+    separated by commas; may be empty. `JOBS_TABLE`, `ENDPOINTS_TABLE`: DynamoDB tables. `PICTURES_BUCKET`: S3 bucket.
+    `EVENT_BUS`: name or ARN of an EventBridge bus. `REQUEST_TTL_SECONDS` (60 to 21600): a job may wait that long in
+    SageMaker's queue. `INVOCATION_TIMEOUT_SECONDS` (1 to 3600): the model may take that long over a job.
+    """
+
+    mapped_roles: tuple[str, ...]
+    jobs_table: str
+    endpoints_table: str
+    pictures_bucket: str
+    event_bus: str
+    request_ttl_seconds: int
+    invocation_timeout_seconds: int
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises `SettingsError`."""
+        wrong: list[str] = []
+
+        def text(name: str) -> str:
+            value = environment.get(name, "").strip()
+            if not value:
+                wrong.append(f"{name} is missing")
+            return value
+
+        def number(name: str, least: int, most: int) -> int:
+            value = text(name)
+            if value.isascii() and value.isdigit() and least <= int(value) <= most:
+                return int(value)
+            if value:
+                wrong.append(f"{name} is not a whole number from {least} to {most}")
+            return least
+
+        if "EASEL_MAPPED_ROLES" not in environment:
+            wrong.append("EASEL_MAPPED_ROLES is missing")
+        settings = cls(
+            mapped_roles=tuple(
+                role for part in environment.get("EASEL_MAPPED_ROLES", "").split(",") if (role := part.strip())
+            ),
+            jobs_table=text("JOBS_TABLE"),
+            endpoints_table=text("ENDPOINTS_TABLE"),
+            pictures_bucket=text("PICTURES_BUCKET"),
+            event_bus=text("EVENT_BUS"),
+            request_ttl_seconds=number("REQUEST_TTL_SECONDS", 60, 21_600),
+            invocation_timeout_seconds=number("INVOCATION_TIMEOUT_SECONDS", 1, 3_600),
+        )
+        if wrong:
+            raise SettingsError("; ".join(wrong))
+        return settings
+
+    @property
+    def timing(self) -> Timing:
+        """How long things may take."""
+        return Timing(
+            queue=timedelta(seconds=self.request_ttl_seconds),
+            invocation=timedelta(seconds=self.invocation_timeout_seconds),
+        )
+
+
+class SystemClock:
+    """`Clock` of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """From the environment, once."""
+    return Settings.read(os.environ)
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """JSON lines; takes in everything that is logged below `backend_lambda`, whoever logs it."""
+    return Logger(service="backend_lambda", utc=True)
+
+
+@lru_cache(maxsize=1)
+def clients() -> Clients:
+    """One pool for everything."""
+    return Clients()
+
+
+@lru_cache(maxsize=1)
+def ports() -> SubmittingPorts:
+    """Everything the use cases need. Clients are made when they are first used, so what a function does not use costs
+    it nothing.
+    """
+    given, client = settings(), clients()
+    return SubmittingPorts(
+        jobs=DynamoJobStore(client.of("dynamodb"), given.jobs_table),
+        pictures=S3PictureStore(client.of("s3"), given.pictures_bucket, LINK_LIFETIME),
+        bus=EventBridgeBus(client.of("events"), given.event_bus),
+        clock=SystemClock(),
+        timing=given.timing,
+        starter=SageMakerStarter(client.of("sagemaker-runtime"), given.pictures_bucket, given.timing),
+        catalog=DynamoEndpointCatalog(client.of("dynamodb"), given.endpoints_table),
+        pick_seed=lambda: SystemRandom().randint(0, MAX_SEED),
+    )
+
+
+@lru_cache(maxsize=1)
+def monitor() -> EndpointMonitor:
+    """SageMaker's view of its endpoints."""
+    return SageMakerMonitor(clients().of("sagemaker"))
