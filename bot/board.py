@@ -12,7 +12,9 @@ from typing import Any
 
 from bot.leases import KEPT_SECONDS
 from bot.places import Place
-from bot.ports import Clock, Json, Record, RecordStore, SlackMessages, SlackRefused
+from bot.ports.clock import Clock
+from bot.ports.records import Json, Record, RecordStore
+from bot.ports.slack import SlackMessages, SlackRefused
 from commands.views.blocks import Message
 
 QUEUED, WAITING, PAINTING, POSTING, GIVEN_UP, FINAL, DELETED = 0, 1, 10, 10_000, 50_000, 100_000, 200_000

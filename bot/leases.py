@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.ports import Clock, RecordStore
+from bot.ports.clock import Clock
+from bot.ports.records import RecordStore
 
 LEASE_SECONDS = 90.0
 """Longer than the functions may run."""

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from bot.leases import Work
 from bot.logs import log
-from bot.ports import Clock, Slack, SlackRefused, SlackUnavailable
+from bot.ports.clock import Clock
+from bot.ports.slack import Slack, SlackRefused, SlackUnavailable
 from commands.views.blocks import Message
 
 TRIES = 2

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
-from bot.ports import SlackRefused, SlackUnavailable
+from bot.ports.slack import SlackRefused, SlackUnavailable
 
 DEFAULT_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 10

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
-from bot.ports import SlackRefused, SlackUnavailable, UploadTicket
+from bot.ports.slack import SlackRefused, SlackUnavailable, UploadTicket
 from bot.slack_client import TIMEOUT_SECONDS, call, hasty_client, patient_client
 from commands.views.blocks import Message
 
@@ -24,7 +24,7 @@ CLOCK_SLACK_SECONDS = 60
 
 
 class SlackWorkspace:
-    """Implements `bot.ports.Slack` for one workspace."""
+    """Implements `bot.ports.slack.Slack` for one workspace."""
 
     def __init__(self, token: str, api_url: str) -> None:
         self._client: WebClient = patient_client(token, api_url)

@@ -6,7 +6,7 @@ import time
 
 
 class SystemClock:
-    """Implements `bot.ports.Clock`."""
+    """Implements `bot.ports.clock.Clock`."""
 
     def now(self) -> float:
         """Unix seconds."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.leases import Work
 from bot.logs import log
-from bot.ports import Clock, Slack
+from bot.ports.clock import Clock
+from bot.ports.slack import Slack
 
 READY_SECONDS = 20.0
 POLL_SECONDS = (0.1, 0.2, 0.3, 0.5, 1.0)

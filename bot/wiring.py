@@ -29,8 +29,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from bot.api_gateway import SlackGateway
@@ -46,8 +45,7 @@ class SettingsMissing(Exception):
     """The environment lacks something; the text names all of it."""
 
 
-@dataclass(frozen=True)
-class SlackSettings:
+class SlackSettings(NamedTuple):
     """Of the acknowledging function."""
 
     slack_secret_arn: str
@@ -69,8 +67,7 @@ class SlackSettings:
         )
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
+class WorkerSettings(NamedTuple):
     """Of the worker."""
 
     slack_secret_arn: str
@@ -106,8 +103,7 @@ class WorkerSettings:
         )
 
 
-@dataclass(frozen=True)
-class ResultsSettings:
+class ResultsSettings(NamedTuple):
     """Of the results function."""
 
     slack_secret_arn: str
@@ -129,8 +125,7 @@ class ResultsSettings:
         )
 
 
-@dataclass(frozen=True)
-class WorkerFunction:
+class WorkerFunction(NamedTuple):
     """The worker, ready to run."""
 
     settings: WorkerSettings
@@ -138,8 +133,7 @@ class WorkerFunction:
     retries: Retries
 
 
-@dataclass(frozen=True)
-class ResultsFunction:
+class ResultsFunction(NamedTuple):
     """The results function, ready to run."""
 
     settings: ResultsSettings

@@ -10,24 +10,24 @@ from commands.grammar.options import Option
 from commands.order import PaintOrder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ShowHelp:
     """Show the command's help to the person alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OpenForm:
     """Open the command's form."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Paint:
     """Paint this."""
 
     order: PaintOrder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refuse:
     """Answer with what is wrong; at least one mistake."""
 

@@ -15,7 +15,7 @@ from commands.imagine import NAME, read_request, too_long
 from commands.order import PaintOrder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Said:
     """Words and named options of a mention; words may be empty in a thread."""
 

@@ -20,7 +20,7 @@ FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PaintOrder:
     """A prompt and the settings that were named; None leaves a setting to the model's defaults.
 

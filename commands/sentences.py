@@ -34,7 +34,7 @@ SAID_AS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trouble:
     """Something went wrong: one sentence, what the person can do, and a reference where it is our fault."""
 
@@ -44,7 +44,7 @@ class Trouble:
     can_retry: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ApiRefusal:
     """An answer of the backend that is not 2xx; `code` is one of its error codes."""
 

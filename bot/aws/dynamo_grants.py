@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.aws.clients import AwsClients
-from bot.ports import Grant
+from bot.ports.backend import Grant
 
 
 class DynamoGrants:
-    """Implements `bot.ports.Grants`. The workspace's default decides for everyone in it."""
+    """Implements `bot.ports.backend.Grants`. The workspace's default decides for everyone in it."""
 
     def __init__(self, clients: AwsClients, table: str) -> None:
         self._dynamodb = clients.get("dynamodb")

@@ -8,11 +8,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from bot.aws.clients import AwsClients, error_code
-from bot.ports import Json, Record
+from bot.ports.records import Json, Record
 
 
 class DynamoRecordStore:
-    """Implements `bot.ports.RecordStore`: one item a key (`pk`), the object as JSON text, `expires_at` for its TTL."""
+    """Implements `bot.ports.records.RecordStore`: an item a key (`pk`), the object as JSON text, `expires_at` for TTL."""
 
     def __init__(self, clients: AwsClients, table: str, read_timeout_seconds: float = 10.0) -> None:
         self._clients = clients

@@ -5,11 +5,11 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from bot.aws.clients import AwsClients, error_code
-from bot.ports import PictureGone
+from bot.ports.backend import PictureGone
 
 
 class S3Pictures:
-    """Implements `bot.ports.Pictures`, for one bucket."""
+    """Implements `bot.ports.backend.Pictures`, for one bucket."""
 
     def __init__(self, clients: AwsClients, bucket: str) -> None:
         self._s3 = clients.get("s3")

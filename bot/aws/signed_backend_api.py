@@ -13,7 +13,9 @@ from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
 from bot.logs import log
-from bot.ports import AcceptedJob, ApiRefused, ApiUnavailable, Clock, Credentials, Json, Model
+from bot.ports.backend import AcceptedJob, ApiRefused, ApiUnavailable, Credentials, Model
+from bot.ports.clock import Clock
+from bot.ports.records import Json
 
 SERVICE = "execute-api"
 TRIES = 3
@@ -25,7 +27,7 @@ CODES = {400: "malformed_request", 401: "not_allowed", 403: "not_allowed", 404: 
 
 
 class SignedBackendApi:
-    """Implements `bot.ports.BackendApi`."""
+    """Implements `bot.ports.backend.BackendApi`."""
 
     def __init__(self, api_url: str, region: str, clock: Clock) -> None:
         self._api_url = api_url.rstrip("/")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from bot.aws.clients import AWS_ERRORS, AwsClients, error_code
 from bot.invocation import Invocation
 from bot.logs import log
-from bot.ports import QueueUnavailable
+from bot.ports.queue import QueueUnavailable
 
 
 class SqsInvocationQueue:
-    """Implements `bot.ports.InvocationQueue`."""
+    """Implements `bot.ports.queue.InvocationQueue`."""
 
     def __init__(self, clients: AwsClients, queue_url: str) -> None:
         # Slack waits three seconds for everything together.

@@ -7,7 +7,8 @@ import re
 
 from bot.aws.clients import AwsClients, error_code
 from bot.logs import log
-from bot.ports import Caller, Clock, Credentials, Grant, RoleRefused
+from bot.ports.backend import Caller, Credentials, Grant, RoleRefused
+from bot.ports.clock import Clock
 
 SESSION_SECONDS = 3600
 """The most that one role may assume another for."""
@@ -17,7 +18,7 @@ NAME_CHARS = 64
 
 
 class StsSessions:
-    """Implements `bot.ports.Sessions`. Credentials are kept, per role and caller, until they near their end."""
+    """Implements `bot.ports.backend.Sessions`. Credentials are kept, per role and caller, until they near their end."""
 
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         self._sts = clients.get("sts")

@@ -7,7 +7,9 @@ from typing import Any
 
 from bot.invocation import Invocation
 from bot.logs import log, new_reference
-from bot.ports import Clock, InvocationQueue, QueueUnavailable, RecordStore
+from bot.ports.clock import Clock
+from bot.ports.queue import InvocationQueue, QueueUnavailable
+from bot.ports.records import RecordStore
 from commands.sentences import Trouble, not_queued
 
 Body = dict[str, Any]

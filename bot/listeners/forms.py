@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.places import models_key
-from bot.ports import Json
+from bot.ports.records import Json
 from commands.order import PaintOrder
 from commands.sentences import Trouble, external_member
 from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT

@@ -10,7 +10,9 @@ from bot.board import FINAL, POSTING, Shown
 from bot.leases import LeaseHeld, LeaseLost, Work, claim
 from bot.logs import log
 from bot.places import Place, delivery_key
-from bot.ports import Json, PictureGone, SlackRefused, SlackUnavailable
+from bot.ports.backend import PictureGone
+from bot.ports.records import Json
+from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.posting import post_once
 from bot.results.deps import ResultsDeps
 from bot.results.request import Request, order_of, request_of, settings_of

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.board import Board
-from bot.ports import Clock, Pictures, RecordStore, Slack
+from bot.ports.backend import Pictures
+from bot.ports.clock import Clock
+from bot.ports.records import RecordStore
+from bot.ports.slack import Slack
 
 
 @dataclass(frozen=True)

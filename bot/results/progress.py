@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend_lambda.contract.events import JobProgressed
 from bot.board import PAINTING, POSTING
 from bot.logs import log
-from bot.ports import SlackUnavailable
+from bot.ports.slack import SlackUnavailable
 from bot.results.deps import ResultsDeps
 from bot.results.request import order_of, request_of
 from commands.views.status import painting_status, placeholder

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend_lambda.contract.events import JobEvent
 from bot.places import Place, request_record_key
-from bot.ports import RecordStore
+from bot.ports.records import RecordStore
 from commands.order import PaintOrder
 from commands.views.settings import FinishedSettings
 

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 
 from bot.board import Board
 from bot.invocation import Invocation
-from bot.ports import (
-    BackendApi,
-    Caller,
-    Clock,
-    Credentials,
-    Grants,
-    Pictures,
-    RecordStore,
-    Sessions,
-    Slack,
-)
+from bot.ports.backend import BackendApi, Caller, Credentials, Grants, Pictures, Sessions
+from bot.ports.clock import Clock
+from bot.ports.records import RecordStore
+from bot.ports.slack import Slack
 
 
 class NoGrant(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.logs import log
 from bot.places import models_key
-from bot.ports import ApiRefused, ApiUnavailable, Credentials, Model
+from bot.ports.backend import ApiRefused, ApiUnavailable, Credentials, Model
 from bot.worker.deps import WorkerDeps
 
 FRESH_SECONDS = 60.0

@@ -9,7 +9,8 @@ from bot.invocation import Invocation, Kind
 from bot.leases import Work
 from bot.logs import log
 from bot.places import Place
-from bot.ports import AcceptedJob, ApiRefused, Credentials, RoleRefused, SlackRefused, SlackUnavailable
+from bot.ports.backend import AcceptedJob, ApiRefused, Credentials, RoleRefused
+from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.posting import UNREACHABLE_CODES, post_once, tell
 from bot.worker.deps import NoGrant, WorkerDeps
 from bot.worker.models import models

@@ -9,7 +9,9 @@ from bot.invocation import Invocation, Kind
 from bot.leases import Work
 from bot.logs import log
 from bot.places import Place
-from bot.ports import ApiRefused, Json, PictureGone, RoleRefused, SlackRefused
+from bot.ports.backend import ApiRefused, PictureGone, RoleRefused
+from bot.ports.records import Json
+from bot.ports.slack import SlackRefused
 from bot.posting import post_once, tell
 from bot.uploading import upload_once, wait_until_ready
 from bot.worker.deps import NoGrant, WorkerDeps

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.leases import KEPT_SECONDS
 from bot.places import Place, message_key, thread_key
-from bot.ports import Clock, RecordStore
+from bot.ports.clock import Clock
+from bot.ports.records import RecordStore
 from commands.order import PaintOrder
 
 

@@ -8,7 +8,7 @@ from bot.invocation import Invocation, Kind
 from bot.leases import LeaseHeld, LeaseLost, Work, claim
 from bot.logs import log, new_reference
 from bot.places import request_record_key
-from bot.ports import ApiRefused, RoleRefused
+from bot.ports.backend import ApiRefused, RoleRefused
 from bot.worker.deps import NoGrant, WorkerDeps
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint

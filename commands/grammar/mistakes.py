@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnknownOption:
     """`given` is no option of `command`; `nearest` is the most similar one, if any is."""
 
@@ -15,14 +15,14 @@ class UnknownOption:
     available: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DuplicateOption:
     """The option was given more than once."""
 
     option: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MissingValue:
     """The option needs a value; `allowed` says which."""
 
@@ -30,7 +30,7 @@ class MissingValue:
     allowed: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BadValue:
     """`given` is not what the option takes; `allowed` says what it takes."""
 
@@ -39,14 +39,14 @@ class BadValue:
     allowed: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PromptMissing:
     """There are options, but nothing to paint."""
 
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PromptTooLong:
     """The prompt (or what `option` names) has `length` characters; `limit` are allowed."""
 

@@ -56,7 +56,7 @@ class Option(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IntegerOption:
     """A whole number from `least` to `most`."""
 
@@ -85,7 +85,7 @@ class IntegerOption:
         return str(int(value))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NumberOption:
     """A number from `least` to `most`; a comma may stand for the point."""
 
@@ -115,7 +115,7 @@ class NumberOption:
         return f"{float(value):.9f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RatioOption:
     """Width to height, such as `3:2`, in lowest terms; the longer side at most `most` times the shorter one."""
 
@@ -146,7 +146,7 @@ class RatioOption:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NameOption:
     """A name of lower-case letters, digits and hyphens; which names exist is the backend's to say."""
 
@@ -167,7 +167,7 @@ class NameOption:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WordsOption:
     """Words up to the next option. Double quotes only hold words together; `""` means none."""
 

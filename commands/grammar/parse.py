@@ -15,7 +15,7 @@ GIVEN_CHARS = 60
 MAX_MISTAKES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parsed:
     """What was said: the prompt (may be empty) and the options that were named, by their canonical names."""
 

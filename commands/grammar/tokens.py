@@ -11,7 +11,7 @@ OPTION = re.compile(rf"([-{DASHES}]+)([A-Za-z][A-Za-z_-]*)(=(.*))?", re.DOTALL)
 TERMINATOR = "--"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Word:
     """A word or quoted phrase as it was typed."""
 
@@ -23,7 +23,7 @@ class Word:
         return self.text.replace('"', "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OptionName:
     """`--name` or `--name=value`. `is_certain` is false where a dash of prose may be meant (`—name`)."""
 

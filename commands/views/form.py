@@ -21,7 +21,7 @@ ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16")
 MAX_SELECT_OPTIONS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FormOrigin:
     """Where the form was opened, carried in its private metadata."""
 

@@ -11,7 +11,7 @@ from commands.sentences import code
 from commands.views.blocks import quoted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FinishedSettings:
     """Everything that decided a job's pictures. Sides in pixels; one seed a picture."""
 

@@ -55,7 +55,7 @@ SPEAKS_OF_CHANGE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wording:
     """What is to be painted and what is not."""
 

@@ -1,0 +1,88 @@
+"""Slack, as the worker and the results function use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from commands.views.blocks import Message
+
+
+class SlackRefused(Exception):
+    """Slack answered `ok: false`; `code` is its error code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class SlackUnavailable(Exception):
+    """Slack did not answer, or only with a server error or a rate limit: whether it did anything is unknown."""
+
+
+@dataclass(frozen=True)
+class UploadTicket:
+    """A file that Slack expects: its id and where its bytes go. The URL is a secret of its own."""
+
+    file_id: str
+    url: str = field(repr=False)
+
+
+class SlackMessages(Protocol):
+    """Posting. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def post(self, channel: str, thread_ts: str | None, message: Message, request_key: str) -> str:
+        """Post and return the message's ts; `request_key` goes into its metadata. Never sent twice by itself."""
+        ...
+
+    def find(self, channel: str, thread_ts: str | None, request_key: str, since: float) -> str | None:
+        """The ts of the message posted with this key after `since` (Unix seconds), or None."""
+        ...
+
+    def update(self, channel: str, ts: str, message: Message, is_urgent: bool = True) -> None:
+        """Replace what a message shows. What is not urgent is given up at the first rate limit."""
+        ...
+
+    def tell(self, channel: str, thread_ts: str | None, member: str, message: Message) -> None:
+        """Show something to one member alone, in a channel that the bot is in."""
+        ...
+
+    def respond(self, response_url: str, message: Message) -> None:
+        """Show something to whoever used the command or button that came with this URL (30 minutes, five times)."""
+        ...
+
+    def write_to(self, member: str, message: Message) -> None:
+        """A direct message."""
+        ...
+
+
+class SlackFiles(Protocol):
+    """Uploading. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def reserve(self, name: str, size_bytes: int, alt_text: str) -> UploadTicket:
+        """Announce a file."""
+        ...
+
+    def send(self, ticket: UploadTicket, name: str, content: bytes) -> None:
+        """Send its bytes."""
+        ...
+
+    def complete(self, file_id: str, title: str, channel: str | None = None, thread_ts: str | None = None) -> None:
+        """Finish it; with a channel it is shared there."""
+        ...
+
+    def is_ready(self, file_id: str) -> bool:
+        """Whether Slack has processed it, so that a block may show it."""
+        ...
+
+    def is_shared(self, file_id: str) -> bool:
+        """Whether it has been shared anywhere."""
+        ...
+
+    def delete(self, file_id: str) -> None:
+        """Delete it; a file that does not exist is no error."""
+        ...
+
+
+class Slack(SlackMessages, SlackFiles, Protocol):
+    """All of Slack that the worker and the results function use."""
