@@ -16,7 +16,7 @@ FOLDERS = {
 }
 """What each bundle carries of this repository. torch and the Slack SDK's users stay apart by construction."""
 
-# The packages above the folders, so that `import backend_lambda.contract` works in a bundle that carries only that part.
+# The packages above the folders: `import backend_lambda.contract` must work where only that part is carried.
 PACKAGES = {"bot": ("backend_lambda/__init__.py",), "backend": ("endpoint/__init__.py",)}
 
 _EPOCH = (2020, 1, 1, 0, 0, 0)
