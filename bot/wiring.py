@@ -11,6 +11,7 @@ Environment (all required, but for those with a default):
 | DEFAULT_ENDPOINT | x | x | | the endpoint that paints when none is named |
 | GRANTS_TABLE | | x | | DynamoDB table: key `subject` (S), attributes `role_arn`, `external_id` |
 | API_URL | | x | | the backend's REST API with its stage, without a slash at the end |
+| AWS_ENDPOINT_URL_EXECUTE_API | | x | | optional: where an emulator serves REST APIs, by id and stage |
 | PICTURES_BUCKET | | x | x | S3 bucket of the finished pictures |
 | MAX_RECEIVES | | x | x | the queue's maxReceiveCount; default 5 |
 | AWS_REGION | x | x | x | set by Lambda |
@@ -187,7 +188,7 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
         slack=SlackWorkspace(secret.bot_token, settings.slack_api_url),
         grants=DynamoGrants(clients, settings.grants_table),
         sessions=StsSessions(clients, clock),
-        api=SignedBackendApi(settings.api_url, clients.region, clock),
+        api=SignedBackendApi(api_address(settings.api_url, environment), clients.region, clock),
         pictures=S3Pictures(clients, settings.pictures_bucket),
         clock=clock,
         default_endpoint=settings.default_endpoint,
@@ -216,6 +217,18 @@ def wire_results(environment: Mapping[str, str] = os.environ) -> ResultsFunction
         clock=SystemClock(),
     )
     return ResultsFunction(settings, deps, SqsRetries(clients))
+
+
+def api_address(api_url: str, environment: Mapping[str, str]) -> str:
+    """Where the REST API is reached: its own URL, or an emulator's.
+
+    Emulators address APIs by path: `AWS_ENDPOINT_URL_EXECUTE_API` + `/<api id>/<stage>`.
+    """
+    emulator = environment.get("AWS_ENDPOINT_URL_EXECUTE_API")
+    if not emulator:
+        return api_url
+    host, _, stage = api_url.removeprefix("https://").partition("/")
+    return f"{emulator.rstrip('/')}/{host.partition('.')[0]}/{stage}"
 
 
 def _required(environment: Mapping[str, str], *names: str) -> dict[str, str]:
