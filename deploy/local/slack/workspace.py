@@ -132,8 +132,10 @@ class Workspace:
         if name_or_id in self.members:
             return self.direct_message(member_id, name_or_id)
         wanted = name_or_id.removeprefix("#")
+        can_look = not self.members[member_id].is_guest
         for channel in self.channels.values():
-            if wanted in {channel.id, channel.name} and (member_id in channel.members or channel.kind == "public"):
+            is_visible = member_id in channel.members or (channel.kind == "public" and can_look)
+            if wanted in {channel.id, channel.name} and is_visible:
                 return channel
         raise SlackError("channel_not_found")
 

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from deploy.local.slack import member_posts
+from deploy.local.slack.control.pictures import with_pictures
 from deploy.local.slack.control.routing import control_route
 from deploy.local.slack.control.snapshots import channel_json, member_state, message_for_script, messages_of
 from deploy.local.slack.entities import Channel, Json, Member
@@ -34,11 +35,12 @@ def member_routes(workspace: Workspace) -> list[Route]:
         return workspace.channel_for_member(str(body.get("channel", "")), member_of(request).id)
 
     async def state(request: Request, body: Json) -> Json:
-        return member_state(workspace, member_of(request))
+        return with_pictures(workspace, member_state(workspace, member_of(request)))
 
     async def messages(request: Request, body: Json) -> Json:
         channel = channel_of(request, body)
-        return {"messages": messages_of(workspace, member_of(request), channel, body.get("thread_ts"))}
+        shown = messages_of(workspace, member_of(request), channel, body.get("thread_ts"))
+        return with_pictures(workspace, {"messages": shown})
 
     async def ephemerals(request: Request, body: Json) -> Json:
         member = member_of(request)
@@ -189,7 +191,7 @@ async def _stream_changes(workspace: Workspace, member: Member, since: int) -> A
         for change in changes:
             number = change.number
             if change.is_for(member.id):
-                body = json.dumps({"kind": change.kind, **change.body})
+                body = json.dumps({"kind": change.kind, **with_pictures(workspace, change.body)})
                 yield f"id: {number}\ndata: {body}\n\n"
         if not changes:
             await workspace.feed.wait(number, HEARTBEAT_SECONDS)
