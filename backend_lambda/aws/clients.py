@@ -15,8 +15,9 @@ _CONFIG = Config(
     read_timeout=8,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
-    signature_version=None,
 )
+# botocore still signs links the old way where it may, which neither KMS nor newer regions accept.
+_CONFIGS = {"s3": _CONFIG.merge(Config(signature_version="s3v4"))}
 
 Client = Callable[[], Any]
 """Gives a client; the same one every time."""
@@ -35,7 +36,9 @@ class Clients:
         client = self._made.get(service)
         if client is None:
             with self._lock:
-                client = self._made.get(service) or self._session.create_client(service, config=_CONFIG)
+                client = self._made.get(service) or self._session.create_client(
+                    service, config=_CONFIGS.get(service, _CONFIG)
+                )
                 self._made[service] = client
         return client
 

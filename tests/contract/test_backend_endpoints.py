@@ -1,0 +1,137 @@
+"""The contracts of `EndpointCatalog` and `EndpointMonitor`, over the fakes and over DynamoDB and SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import botocore.session
+import pytest
+
+from backend_lambda.aws.clients import Clients
+from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
+from backend_lambda.aws.sagemaker_monitor import STATUSES, SageMakerMonitor
+from backend_lambda.contract.endpoints import EndpointStatus
+from backend_lambda.ports import CatalogEntry, EndpointCatalog, EndpointCondition
+from tests.contract.conftest import SageMaker
+from tests.fakes.backend import TINY, FakeCatalog
+
+
+@dataclass
+class Catalog:
+    """A catalog, and how an operator adds to it."""
+
+    port: EndpointCatalog
+    add: Callable[[CatalogEntry], None]
+
+
+class Seconds:
+    """A clock for what is remembered."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def put_entry(aws: Clients, table: str, entry: CatalogEntry) -> None:
+    """Write an endpoint as the deploy command does."""
+    aws("dynamodb").put_item(
+        TableName=table,
+        Item={
+            "name": {"S": entry.name},
+            "sagemaker_endpoint_name": {"S": entry.sagemaker_endpoint_name},
+            "card": {"S": entry.card.model_dump_json()},
+        },
+    )
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def catalog(request: pytest.FixtureRequest) -> Catalog:
+    if request.param == "fake":
+        fake = FakeCatalog()
+        return Catalog(fake, fake.add)
+    aws: Clients = request.getfixturevalue("aws")
+    table: str = request.getfixturevalue("endpoints_table")
+    return Catalog(DynamoEndpointCatalog(aws.of("dynamodb"), table), lambda entry: put_entry(aws, table, entry))
+
+
+TINY_ENTRY = CatalogEntry("tiny", "easel-tiny", TINY)
+BIG_ENTRY = CatalogEntry("big", "easel-big", TINY.model_copy(update={"name": "sdxl", "license": "openrail"}))
+
+
+def test_an_empty_catalog_has_nothing(catalog: Catalog) -> None:
+    assert catalog.port.entries() == []
+    assert catalog.port.find("tiny") is None
+    assert catalog.port.find("") is None
+
+
+def test_entries_come_by_name_and_are_found_at_once(catalog: Catalog) -> None:
+    assert catalog.port.find("tiny") is None
+    catalog.add(TINY_ENTRY)
+    catalog.add(BIG_ENTRY)
+    assert catalog.port.find("tiny") == TINY_ENTRY
+    assert catalog.port.find("tiny") == TINY_ENTRY
+    assert catalog.port.entries() == [BIG_ENTRY, TINY_ENTRY]
+
+
+def test_a_changed_card_is_seen_after_half_a_minute(aws: Clients, endpoints_table: str) -> None:
+    seconds = Seconds()
+    catalog = DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table, seconds)
+    put_entry(aws, endpoints_table, TINY_ENTRY)
+    assert catalog.find("tiny") == TINY_ENTRY
+    changed = CatalogEntry("tiny", "easel-tiny-2", TINY)
+    put_entry(aws, endpoints_table, changed)
+    seconds.now = 29
+    assert catalog.find("tiny") == TINY_ENTRY
+    seconds.now = 31
+    assert catalog.find("tiny") == changed
+    aws("dynamodb").delete_item(TableName=endpoints_table, Key={"name": {"S": "tiny"}})
+    seconds.now = 70
+    assert catalog.find("tiny") is None
+
+
+def test_an_item_that_cannot_be_read_hides_itself_alone(aws: Clients, endpoints_table: str) -> None:
+    put_entry(aws, endpoints_table, TINY_ENTRY)
+    broken = {"name": {"S": "broken"}, "sagemaker_endpoint_name": {"S": "x"}, "card": {"S": "{}"}}
+    aws("dynamodb").put_item(TableName=endpoints_table, Item=broken)
+    catalog = DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table)
+    assert catalog.entries() == [TINY_ENTRY]
+    assert catalog.find("broken") is None
+
+
+def test_every_state_of_sagemaker_is_known() -> None:
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    assert set(STATUSES) == set(model.shape_for("EndpointStatus").enum)
+
+
+@pytest.mark.parametrize(("given", "expected"), STATUSES.items())
+def test_a_state_of_sagemaker_is_told_as_clients_need_it(
+    sagemaker: SageMaker, sagemaker_clients: Clients, given: str, expected: EndpointStatus
+) -> None:
+    sagemaker.endpoints["easel-tiny"] = {
+        "EndpointStatus": given,
+        "ProductionVariants": [{"VariantName": "a", "CurrentInstanceCount": 2}, {"VariantName": "b"}],
+    }
+    monitor = SageMakerMonitor(sagemaker_clients.of("sagemaker"))
+    assert monitor.condition("easel-tiny") == EndpointCondition(expected, 2)
+
+
+def test_an_endpoint_without_instances_is_ready(sagemaker: SageMaker, sagemaker_clients: Clients) -> None:
+    sagemaker.endpoints["easel-tiny"] = {
+        "EndpointStatus": "InService",
+        "ProductionVariants": [{"VariantName": "a", "CurrentInstanceCount": 0}],
+    }
+    monitor = SageMakerMonitor(sagemaker_clients.of("sagemaker"))
+    assert monitor.condition("easel-tiny") == EndpointCondition(EndpointStatus.READY, 0)
+
+
+def test_a_missing_endpoint_and_a_new_state(sagemaker: SageMaker, sagemaker_clients: Clients) -> None:
+    seconds = Seconds()
+    monitor = SageMakerMonitor(sagemaker_clients.of("sagemaker"), seconds)
+    assert monitor.condition("easel-tiny") == EndpointCondition(EndpointStatus.MISSING, 0)
+    sagemaker.endpoints["easel-tiny"] = {"EndpointStatus": "Levitating"}
+    assert monitor.condition("easel-tiny").status is EndpointStatus.MISSING
+    seconds.now = 31
+    assert monitor.condition("easel-tiny") == EndpointCondition(EndpointStatus.FAILED, 0)
