@@ -1,0 +1,165 @@
+"""The bot's use cases on fakes: what a test of the worker or of the results function needs, in one place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bot.handlers.sqs_batch import handle_batch
+from bot.invocation import Invocation, Kind
+from bot.results.deps import ResultsDeps
+from bot.results.events import handle_event, read_event
+from bot.worker.deps import WorkerDeps
+from bot.worker.work import work_on
+from tests.fakes.bot import (
+    CrashPlan,
+    FakeBackendApi,
+    FakeClock,
+    FakeGrants,
+    FakePictures,
+    FakeRecordStore,
+    FakeSessions,
+    FakeSlack,
+    Posted,
+)
+
+MAX_RECEIVES = 5
+
+
+class NoRetries:
+    """Messages come again when the test says so."""
+
+    def come_again(self, queue_arn: str, receipt_handle: str, seconds: int) -> None:
+        """Nothing to do."""
+
+
+class Stage:
+    """Fakes, and the two functions on them."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = FakeRecordStore()
+        self.slack = FakeSlack(self.clock)
+        self.grants = FakeGrants()
+        self.sessions = FakeSessions()
+        self.api = FakeBackendApi()
+        self.pictures = FakePictures()
+        self._deliveries = 0
+
+    def worker_deps(self, plan: CrashPlan | None = None) -> WorkerDeps:
+        """The worker's ports, dying as planned."""
+        plan = plan or CrashPlan()
+        return WorkerDeps(
+            store=plan.wrap(self.store),
+            slack=plan.wrap(self.slack),
+            grants=plan.wrap(self.grants),
+            sessions=plan.wrap(self.sessions),
+            api=plan.wrap(self.api),
+            pictures=plan.wrap(self.pictures),
+            clock=self.clock,
+            default_endpoint="tiny",
+        )
+
+    def results_deps(self, plan: CrashPlan | None = None) -> ResultsDeps:
+        """The results function's ports, dying as planned."""
+        plan = plan or CrashPlan()
+        return ResultsDeps(
+            store=plan.wrap(self.store),
+            slack=plan.wrap(self.slack),
+            pictures=plan.wrap(self.pictures),
+            clock=self.clock,
+        )
+
+    def work(
+        self, invocation: Invocation, message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
+    ) -> bool:
+        """Deliver an invocation; whether the queue may forget it."""
+        deps = self.worker_deps(plan)
+
+        def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
+            work_on(deps, Invocation.from_json(body), sqs_id, is_last_try)
+
+        return self._deliver(handle, invocation.to_json(), message_id, receives)
+
+    def announce(
+        self, envelope: dict[str, Any], message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
+    ) -> bool:
+        """Deliver an event; whether the queue may forget it."""
+        deps = self.results_deps(plan)
+
+        def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
+            event = read_event(body)
+            assert event is not None
+            handle_event(deps, event, sqs_id, is_last_try)
+
+        return self._deliver(handle, json.dumps(envelope), message_id, receives)
+
+    def paint(self, prompt: str = "a red boat", **facts: Any) -> tuple[str, Posted]:
+        """A whole painting up to the accepted job: its id, and its message."""
+        invocation = painting(prompt, **facts)
+        before = len(self.slack.messages)
+        assert self.work(invocation)
+        return list(self.api.jobs)[-1], self.slack.messages[before]
+
+    def finish(self, job_id: str) -> None:
+        """The job's success arrives."""
+        assert self.announce(self.api.event(job_id, "JobSucceeded"))
+
+    def press(self, posted: Posted, kind: Kind, action_id: str, member: str = "U1", **facts: Any) -> Invocation:
+        """What the acknowledging function queues when someone presses a button."""
+        return Invocation(
+            kind=kind,
+            request_key=f"press-{posted.ts}-{action_id}-{member}-{len(self.store.items)}",
+            team="T1",
+            channel=posted.channel,
+            member=member,
+            at=self.clock.now(),
+            message_ts=posted.ts,
+            thread_ts=posted.thread_ts,
+            **{"value": posted.button_value(action_id), **facts},
+        )
+
+    def _deliver(self, handle: Any, body: str, message_id: str | None, receives: int) -> bool:
+        self._deliveries += 1
+        record = {
+            "messageId": message_id or f"sqs-{self._deliveries}",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": str(receives)},
+            "eventSourceARN": "arn:aws:sqs:us-east-1:1:queue",
+            "receiptHandle": "handle",
+        }
+        answer = handle_batch({"Records": [record]}, handle, MAX_RECEIVES, NoRetries())
+        return not answer["batchItemFailures"]
+
+
+def painting(prompt: str = "a red boat", key: str = "command-1", **facts: Any) -> Invocation:
+    """An accepted command."""
+    order = {"prompt": prompt, **facts.pop("order", {})}
+    return Invocation(
+        **{
+            "kind": Kind.PAINT,
+            "request_key": key,
+            "team": "T1",
+            "channel": "C1",
+            "member": "U1",
+            "at": 1_764_000_000.0,
+            "order": order,
+            **facts,
+        }
+    )
+
+
+def saying(
+    words: str, thread_ts: str | None, values: dict[str, Any] | None = None, key: str = "mention-1"
+) -> Invocation:
+    """An accepted mention."""
+    return Invocation(
+        Kind.SAY,
+        key,
+        "T1",
+        "C1",
+        "U1",
+        1_764_000_000.0,
+        thread_ts=thread_ts,
+        said={"words": words, "values": values or {}},
+    )
