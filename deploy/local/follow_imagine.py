@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from deploy.local.slack.client import ActingMember, LocalWorkspace, WaitTimeout
 from deploy.local.slack.client_types import Message
+
+
+# How the fallback texts of `commands.views` begin; a test holds them equal.
+ENDED_WITHOUT_PICTURE = ("That did not work", "Cancelled")
 
 
 class ImagineFailed(Exception):
@@ -52,16 +56,20 @@ def follow_imagine(
     `model_seconds_of` answers the container's time for a job id. Raises `ImagineFailed`.
     """
     before = {message.ts for message in member.messages(channel)}
+    told_before = {message.ts for message in member.ephemerals(channel)}
     sent = time.monotonic()
     outcome = member.run_command(channel, command)
     acked = time.monotonic()
     if outcome.error:
         raise ImagineFailed(f"Slack could not hand the command to Easel: {outcome.error}.")
-    if outcome.text:
-        raise ImagineFailed(outcome.text)
+    told = [message for message in member.ephemerals(channel) if message.ts not in told_before]
+    if told:
+        raise ImagineFailed(told[0].text)
 
     def new_message() -> Message | None:
-        return next((m for m in member.messages(channel) if m.is_from_app and m.ts not in before), None)
+        return next(
+            (m for m in member.messages(channel) if m.is_from_app and not m.is_ephemeral and m.ts not in before), None
+        )
 
     def settled() -> Message | None:
         message = new_message()
@@ -73,7 +81,7 @@ def follow_imagine(
         raise ImagineFailed(f"No picture came within {timeout_seconds:.0f} s of the command.") from error
     assert message is not None
     if not message.pictures:
-        raise ImagineFailed(" ".join(message.block_texts[:3]) or message.text)
+        raise ImagineFailed(" ".join(" ".join(message.block_texts[1:2]).split()) or message.text)
     png = workspace.download(picture_file(message))
     job_id = read_facts(png)["job_id"]
     return Painted(
@@ -89,7 +97,7 @@ def follow_imagine(
 
 def is_over(message: Message) -> bool:
     """Whether a message of the app says that a request has ended without a picture."""
-    return any(button in message.buttons for button in ("Try again", "Dismiss"))
+    return message.text.startswith(ENDED_WITHOUT_PICTURE)
 
 
 def picture_file(message: Message) -> str:
@@ -100,7 +108,7 @@ def picture_file(message: Message) -> str:
 
 def read_facts(png: bytes) -> dict[str, Any]:
     """Easel's own metadata of a PNG."""
-    with Image.open(io.BytesIO(png)) as picture:
+    with PngImageFile(io.BytesIO(png)) as picture:
         picture.load()
         facts: dict[str, Any] = json.loads(picture.text["easel"])
     return facts

@@ -19,6 +19,7 @@ from deploy.endpoints import EndpointPlan, create_endpoint
 from deploy.grants import grant_workspace
 from deploy.local.aws_gateway import gateway_environment
 from deploy.local.processes import Processes, answers, free_port
+from deploy.local.sagemaker.settings import SageMakerSettings
 from deploy.local.slack.manifest import Manifest
 from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import WorkspaceSettings
@@ -73,6 +74,17 @@ class LocalStack:
     def api_url(self) -> str:
         """The REST API's address on this machine."""
         return f"{self.gateway_url}/_aws/execute-api/{self.outputs['ApiId']}/v1"
+
+    def function_addresses(self) -> dict[str, str]:
+        """What lets a function's code run in a process of ours, under the root's credentials."""
+        return {
+            "AWS_ENDPOINT_URL": self.gateway_url,
+            "AWS_ACCESS_KEY_ID": self._access_key,
+            "AWS_SECRET_ACCESS_KEY": self._secret_key,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "SLACK_API_URL": f"{self.slack.url}/api/",
+        }
 
     def session(self) -> Any:
         """A boto3 session of the local account's root, with every client pointed at the stack."""
@@ -161,6 +173,18 @@ class LocalStack:
             "SLACK_API_URL": f"{self.slack.url}/api/",
             "AWS_ENDPOINT_URL_EXECUTE_API": f"{self.gateway_url}/_aws/execute-api",
         }
+
+    def _sagemaker_env(self) -> dict[str, str]:
+        settings = SageMakerSettings(
+            gateway_url=self.gateway_url,
+            access_key=self._access_key,
+            secret_key=self._secret_key,
+            folder=self.folder / SAGEMAKER,
+            port=self._sagemaker_port,
+            time_scale=self.settings.time_scale,
+        )
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, **settings.environment(), "TMPDIR": str(self.folder)}
 
 
 class LocalSession:
