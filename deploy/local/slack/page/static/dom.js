@@ -88,7 +88,7 @@ const ICONS = {
 };
 
 export function icon(name, size = 18) {
-  return h("svg:svg", { viewBox: "0 0 24 24", width: size, height: size, class: "icon", "aria-hidden": "true" },
+  return h("svg:svg", { viewBox: "0 0 24 24", width: size, height: size, class: `icon is-${name}`, "aria-hidden": "true" },
     h("svg:path", { d: ICONS[name] }));
 }
 

@@ -100,7 +100,11 @@ export function channelMention(id, names, label) {
   const channel = names.channel(id);
   const name = `#${channel?.name ?? (label || "private")}`;
   if (!channel) return h("span", { class: "mention" }, name);
-  return h("button", { type: "button", class: "mention", onclick: () => names.openChannel(id) }, name);
+  const open = (event) => {
+    event.preventDefault();
+    names.openChannel(id);
+  };
+  return h("a", { class: "mention", href: `#/${id}`, onclick: open }, name);
 }
 
 function dateMention(target, label) {

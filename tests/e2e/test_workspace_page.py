@@ -1,0 +1,257 @@
+"""The workspace page in a real browser, with a Bolt app that paints behind it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.scenario.local_slack_app import Running
+from tests.scenario.local_slack_painter import draw, teach
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Running]:
+    """A workspace with an app that paints."""
+    running = Running(
+        ack_seconds=3.0, trigger_seconds=3.0, time_scale=1.0, file_processing_seconds=0.05, rate_limit_factor=None
+    )
+    teach(running)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A browser tab that acts as a member, with the errors that it met."""
+
+    def __init__(self, context: BrowserContext, url: str, member: str) -> None:
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(8000)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+        self.page.goto(f"{url}/?as={member}")
+        expect(self.page.locator(".composer").first).to_be_visible()
+
+    def open(self, channel: str) -> None:
+        self.page.locator(".sidebar-entry", has_text=channel).click()
+        expect(self.page.get_by_label(f"Message #{channel}")).to_be_visible()
+
+    def write(self, label: str, text: str) -> None:
+        area = self.page.get_by_label(label, exact=True)
+        area.fill(text)
+        area.press("Enter")
+
+    def message(self, text: str) -> Any:
+        return self.page.locator(".channel .message", has_text=text)
+
+
+@pytest.fixture
+def open_tab(running: Running, browser: Browser) -> Iterator[Any]:
+    """Opens tabs in one window; the test fails when a tab met an error."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    tabs: list[Tab] = []
+
+    def open_one(member: str = "ada") -> Tab:
+        tabs.append(Tab(context, running.server.url, member))
+        return tabs[-1]
+
+    yield open_one
+    context.close()
+    assert [error for tab in tabs for error in tab.errors] == []
+
+
+def test_a_newcomer_is_told_what_to_try_and_the_command_paints(open_tab: Any) -> None:
+    tab = open_tab()
+    page = tab.page
+    expect(page.locator(".honest")).to_contain_text("Local workspace for development — not Slack")
+    page.get_by_role("button", name="/imagine a small blue star on a yellow background").click()
+    page.get_by_label("Message #design", exact=True).press("Enter")
+    picture = tab.message("a small blue star on a yellow background").locator(".picture img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 256
+    picture.click()
+    large = page.get_by_role("dialog", name="Picture")
+    expect(large.get_by_label("Download")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(large).to_have_count(0)
+
+
+def test_commands_are_completed_with_their_hint_and_an_unknown_one_is_refused(open_tab: Any) -> None:
+    tab = open_tab()
+    tab.open("general")
+    area = tab.page.get_by_label("Message #general", exact=True)
+    area.press_sequentially("/im")
+    expect(tab.page.locator(".suggestion")).to_contain_text("a small blue star on a yellow background [--n 1-4]")
+    area.press("Tab")
+    expect(area).to_have_value("/imagine ")
+    expect(tab.page.locator(".composer-hint")).to_contain_text("[--seed N]")
+    area.fill("/nothing")
+    area.press("Enter")
+    answer = tab.message("/nothing is not a valid command.")
+    expect(answer).to_contain_text("Only visible to you")
+    answer.get_by_role("button", name="Dismiss").click()
+    expect(answer).to_have_count(0)
+
+
+def test_a_mention_in_a_thread_paints_there_and_a_command_is_refused(open_tab: Any, running: Running) -> None:
+    running.grace.post("#general", "What about a boat?")
+    tab = open_tab()
+    tab.open("general")
+    message = tab.message("What about a boat?")
+    message.hover()
+    message.get_by_role("button", name="Reply in thread").click()
+    reply = tab.page.get_by_label("Reply…")
+    reply.press_sequentially("@ea")
+    reply.press("Enter")
+    expect(reply).to_have_value("@easel ")
+    reply.press_sequentially("a red square")
+    reply.press("Enter")
+    expect(tab.page.locator(".thread-pane .picture img")).to_be_visible()
+    expect(message.locator(".thread-count")).to_have_text("2 replies")
+    tab.write("Reply…", "/imagine a boat")
+    expect(tab.page.locator(".thread-pane .composer-error")).to_have_text(
+        "/imagine is not supported in threads. Sorry!"
+    )
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.locator(".thread-pane")).to_be_hidden()
+
+
+def test_a_button_is_pressed_and_another_asks_before(open_tab: Any) -> None:
+    tab = open_tab()
+    tab.open("random")
+    tab.write("Message #random", "/imagine a purple circle")
+    result = tab.message("a purple circle")
+    result.get_by_role("button", name="Redo").click()
+    expect(result.locator(".thread-count")).to_have_text("1 reply")
+    result.get_by_role("button", name="Delete").click()
+    question = tab.page.get_by_role("dialog", name="Delete this picture?")
+    question.get_by_role("button", name="Keep").click()
+    expect(result.locator(".picture")).to_be_visible()
+    result.get_by_role("button", name="Delete").click()
+    question.get_by_role("button", name="Delete").click()
+    expect(tab.page.locator(".message.is-gone")).to_contain_text("This message was deleted.")
+
+
+def test_a_form_shows_its_errors_and_is_submitted(open_tab: Any) -> None:
+    tab = open_tab("grace")
+    page = tab.page
+    tab.open("general")
+    tab.write("Message #general", "/imagine")
+    form = page.get_by_role("dialog", name="Imagine")
+    form.get_by_role("button", name="Paint").click()
+    expect(form.locator(".field-error")).to_have_text("Please complete this required field.")
+    prompt = form.get_by_label("Prompt")
+    prompt.fill("no")
+    form.get_by_role("button", name="Paint").click()
+    expect(form.locator(".field-error")).to_have_text("Say a little more: at least five letters.")
+    expect(prompt).to_have_value("no")
+    prompt.fill("a green triangle")
+    form.get_by_role("button", name="Pictures").click()
+    form.get_by_role("option", name="2").click()
+    form.get_by_role("button", name="Model").click()
+    form.get_by_label("Search Model").press_sequentially("wood")
+    form.get_by_role("option", name="Woodcut").click()
+    form.get_by_role("button", name="Paint").click()
+    expect(form).to_have_count(0)
+    expect(tab.message("a green triangle").locator(".picture")).to_have_count(2)
+
+
+def test_a_file_is_uploaded_and_seen_by_another_member(open_tab: Any, tmp_path: Path) -> None:
+    sketch = tmp_path / "sketch.png"
+    sketch.write_bytes(draw("a red circle", 120))
+    ada, grace = open_tab("ada"), open_tab("grace")
+    ada.open("general")
+    ada.page.get_by_label("Files to share").set_input_files(sketch)
+    expect(ada.page.locator(".composer-files .file-chip")).to_contain_text("sketch.png")
+    ada.write("Message #general", "my sketch")
+    expect(ada.message("my sketch").locator(".picture img")).to_be_visible()
+    expect(grace.page.locator(".sidebar-entry", has_text="general").locator(".unread")).to_be_visible()
+    grace.open("general")
+    expect(grace.message("my sketch").locator(".picture img")).to_be_visible()
+
+
+def test_switching_the_member_and_the_theme(open_tab: Any) -> None:
+    page = open_tab("ada").page
+    page.get_by_role("button", name="Acting as Ada Lovelace").click()
+    page.get_by_role("menuitem", name="Mira Sol").click()
+    expect(page.get_by_role("button", name="Acting as Mira Sol")).to_be_visible()
+    expect(page.locator(".sidebar-entry", has_text="general")).to_have_count(0)
+    page.get_by_role("button", name="Dark theme").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(24, 22, 29)"
+    page.reload()
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+
+
+def test_what_people_write_is_text_and_never_markup(open_tab: Any, running: Running) -> None:
+    attempt = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>"
+    tab = open_tab("ada")
+    tab.open("random")
+    tab.write("Message #random", attempt)
+    running.web.chat_postMessage(
+        channel=running.workspace.channel_id("#random"),
+        text="x",
+        blocks=[
+            {
+                "type": "section",
+                "text": {"type": "mrkdwn", "text": f"from the app: {attempt} <javascript:alert(1)|link>"},
+            },
+            {"type": "section", "text": {"type": "plain_text", "text": attempt}},
+        ],
+    )
+    expect(tab.message("from the app").first).to_be_visible()
+    expect(tab.page.locator(".channel .message", has_text="onerror")).to_have_count(2)
+    assert tab.page.locator(".channel .message img[src=x], .channel .message script").count() == 0
+    assert tab.page.locator("a[href^='javascript']").count() == 0
+    assert "broken" not in tab.page.title()
+
+
+def test_a_message_shortcut_from_its_menu_and_a_missed_ack(open_tab: Any, running: Running) -> None:
+    running.grace.post("#design", "a yellow circle")
+    tab = open_tab("ada")
+    message = tab.message("a yellow circle").first
+    message.hover()
+    message.get_by_role("button", name="More actions").click()
+    tab.page.get_by_role("menuitem", name="Paint this").click()
+    expect(message.locator(".thread-count")).to_have_text("1 reply")
+    running.workspace.set_request_url("http://127.0.0.1:9/nobody")
+    tab.write("Message #design", "/imagine a boat")
+    expect(tab.message('/imagine failed with the error "dispatch_failed"')).to_be_visible()
+    running.workspace.set_request_url(running.served.url)
+    expect(tab.page.locator(".sidebar-foot")).to_contain_text("Live")
+
+
+def test_a_phone_shows_one_thing_at_a_time(browser: Browser, running: Running) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
+    tab = Tab(context, running.server.url, "grace")
+    page = tab.page
+    expect(page.locator(".sidebar")).to_be_hidden()
+    page.get_by_role("button", name="Channels", exact=True).click()
+    page.locator(".sidebar-entry", has_text="random").click()
+    expect(page.get_by_label("Message #random")).to_be_visible()
+    expect(page.locator(".sidebar")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+    assert tab.errors == []
