@@ -38,8 +38,8 @@ def build_app(deps: ListenerDeps, signing_secret: str, bot_token: str, api_url: 
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
 
     app = App(
-        # Without a name Bolt searches the call stack for one.
-        name="easel",
+        # Without a name Bolt searches the call stack for one. It sets the level of the logger of this name.
+        name="easel_slack_app",
         logger=bolt_log,
         signing_secret=signing_secret,
         authorize=authorize,

@@ -105,6 +105,7 @@ def test_slack_delivering_a_command_three_times_makes_one_job(bot: BotInWorkspac
 
 
 def test_the_form_has_the_same_options_and_says_what_is_wrong_beside_the_field(bot: BotInWorkspace) -> None:
+    bot.store.items.pop(f"models#{bot.server.workspace.settings.team_id}", None)
     bot.ada.run_command("#design", "/imagine")
     [view] = bot.ada.views()
     assert view.title == "Imagine"
