@@ -12,7 +12,7 @@ from bot.ports.records import Json, Record
 
 
 class DynamoRecordStore:
-    """Implements `bot.ports.records.RecordStore`: an item a key (`pk`), the object as JSON text, `expires_at` for TTL."""
+    """Implements `bot.ports.records.RecordStore`: one item a key (`pk`), the object as JSON, a TTL."""
 
     def __init__(self, clients: AwsClients, table: str, read_timeout_seconds: float = 10.0) -> None:
         self._clients = clients

@@ -6,13 +6,14 @@ import re
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.listeners.forms import open_form
 from bot.logs import log
 from bot.places import message_key
+from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.slack_client import call
 from commands.order import PaintOrder
 from commands.sentences import Trouble, external_member, stale_button
 from commands.views.action_ids import CANCEL, DELETE, EDIT, PICTURE, REDO, RETRY, picture_number
@@ -78,8 +79,8 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
     order = PaintOrder.from_json(facts["order"])
     try:
         open_form(deps, client, body["trigger_id"], team, body["user"]["id"], origin, order)
-    except SlackApiError as error:
-        log.warning("form not opened", extra={"code": error.response.get("error")})
+    except (SlackRefused, SlackUnavailable) as error:
+        log.warning("form not opened", extra={"code": str(error)})
         return Trouble("Slack did not open the form in time.", "Press Edit again.")
     return None
 
@@ -94,8 +95,13 @@ def _tell(client: WebClient, body: Body, trouble: Trouble) -> None:
     _, channel, _, thread_ts = _where(body)
     view = trouble_message(trouble)
     try:
-        client.chat_postEphemeral(
-            channel=channel, user=body["user"]["id"], thread_ts=thread_ts, text=view.text, blocks=list(view.blocks)
+        call(
+            client.chat_postEphemeral,
+            channel=channel,
+            user=body["user"]["id"],
+            thread_ts=thread_ts,
+            text=view.text,
+            blocks=list(view.blocks),
         )
-    except SlackApiError as error:
-        log.warning("could not tell", extra={"channel": channel, "code": error.response.get("error")})
+    except (SlackRefused, SlackUnavailable) as error:
+        log.warning("could not tell", extra={"channel": channel, "code": str(error)})

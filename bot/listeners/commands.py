@@ -6,12 +6,12 @@ from typing import Any
 
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
 from bot.logs import log
+from bot.ports.slack import SlackRefused, SlackUnavailable
 from commands.command import Command, OpenForm, Paint, Refuse, ShowHelp
 from commands.registry import COMMANDS
 from commands.sentences import Trouble, mistakes_text
@@ -62,8 +62,8 @@ def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
     origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"))
     try:
         open_form(deps, client, body["trigger_id"], body["team_id"], body["user_id"], origin, None)
-    except SlackApiError as error:
-        log.warning("form not opened", extra={"code": error.response.get("error")})
+    except (SlackRefused, SlackUnavailable) as error:
+        log.warning("form not opened", extra={"code": str(error)})
         _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))
         return
     ack()

@@ -11,6 +11,7 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.places import models_key
 from bot.ports.records import Json
+from bot.slack_client import call
 from commands.order import PaintOrder
 from commands.sentences import Trouble, external_member
 from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
@@ -68,9 +69,9 @@ def open_form(
     origin: FormOrigin,
     order: PaintOrder | None,
 ) -> None:
-    """Open the form, filled in with `order`; raises what the SDK raises. The list of models is brought up to date."""
+    """Open the form with `order` in it; raises `SlackRefused` and `SlackUnavailable`. Old models are listed anew."""
     view: dict[str, Any] = imagine_form(origin, order, deps.default_endpoint)
-    client.views_open(trigger_id=trigger_id, view=view)
+    call(client.views_open, trigger_id=trigger_id, view=view)
     listed = _listed_models(deps, team)
     if listed is None or deps.clock.now() - listed["listed_at"] > MODELS_FRESH_SECONDS:
         # Until someone unfolds the select, the worker has had the time to ask.

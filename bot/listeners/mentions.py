@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from slack_bolt import App
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.logs import log
+from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.slack_client import call
 from commands.command import Refuse, ShowHelp
 from commands.imagine import IMAGINE
 from commands.mention import Said, plan_mention
@@ -79,8 +80,13 @@ def _bot_user_id(body: Body) -> str | None:
 
 def _tell(client: WebClient, channel: str, thread_ts: str | None, member: str, view: Message) -> None:
     try:
-        client.chat_postEphemeral(
-            channel=channel, user=member, thread_ts=thread_ts, text=view.text, blocks=list(view.blocks)
+        call(
+            client.chat_postEphemeral,
+            channel=channel,
+            user=member,
+            thread_ts=thread_ts,
+            text=view.text,
+            blocks=list(view.blocks),
         )
-    except SlackApiError as error:
-        log.warning("could not tell", extra={"channel": channel, "code": error.response.get("error")})
+    except (SlackRefused, SlackUnavailable) as error:
+        log.warning("could not tell", extra={"channel": channel, "code": str(error)})
