@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -25,8 +24,10 @@ class Malformed(Refusal):
     code = ErrorCode.MALFORMED_REQUEST
 
 
-def check_body(event: dict[str, Any]) -> None:
-    """Raises `TooLarge` or `Malformed` for a body that is no request of ours, before it is decoded any further."""
+def admit(event: dict[str, Any]) -> dict[str, Any]:
+    """The event, where its body may be one of ours; from here on it counts as JSON. Raises `TooLarge` or `Malformed`,
+    before anything is parsed.
+    """
     body = event.get("body") or ""
     # Base64 makes four characters of three bytes, and a character has one byte at least.
     least_bytes = len(body) * 3 // 4 - 2 if event.get("isBase64Encoded") else len(body)
@@ -36,15 +37,17 @@ def check_body(event: dict[str, Any]) -> None:
         try:
             decoded = base64.b64decode(body, validate=True)
             decoded.decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise Malformed("The body is not text in UTF-8.", allowed="a JSON object") from None
     else:
         decoded = body.encode(errors="surrogatepass")
     if len(decoded) > MAX_BODY_BYTES:
         raise _too_large(f"{len(decoded) / 1024:.0f} KB")
-    kind = next((value for name, value in (event.get("headers") or {}).items() if name.lower() == "content-type"), "")
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    kind = headers.get("content-type", "")
     if body and kind and kind.partition(";")[0].strip().lower() != "application/json":
         raise Malformed("The body must be JSON.", field="content-type", given=kind, allowed="application/json")
+    return event | {"headers": headers | {"content-type": "application/json"}}
 
 
 def parse_body(text: str) -> dict[str, Any]:

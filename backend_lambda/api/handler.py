@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from backend_lambda import wiring
 from backend_lambda.api import endpoints, jobs
-from backend_lambda.api.body import check_body, parse_body
+from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
 from backend_lambda.callers import UnknownCaller
@@ -43,9 +43,9 @@ def respond(event: dict[str, Any], context: Any, backend: Backend) -> dict[str, 
     log.clear_state()
     log.append_keys(request_id=(event.get("requestContext") or {}).get("requestId"))
     try:
-        check_body(event)
+        admitted = admit(event)
         app.append_context(backend=backend)  # type: ignore[no-untyped-call]
-        response = app.resolve(event, context)
+        response = app.resolve(admitted, context)
     except Refusal as refusal:
         response = _proxy(answer(describe_refusal(refusal)))
     except Exception:
@@ -103,7 +103,7 @@ def _internal() -> Response[str]:
 
 
 def _refuse_method(allowed: set[str]) -> Any:
-    def refuse() -> Response[str]:
+    def refuse(**_: str) -> Response[str]:
         return answer(
             ErrorBody(
                 code=ErrorCode.METHOD_NOT_ALLOWED,

@@ -61,7 +61,7 @@ def _explicit_size(width: int, height: int, card: ModelCard) -> tuple[int, int]:
     if width * height > card.max_pixels:
         side = int(sqrt(card.max_pixels)) // card.size_multiple * card.size_multiple
         raise FieldRefused(
-            f"{given} is too large for the model {card.title}.",
+            f"The size {given} is too large for the model {card.title}.",
             field="width",
             given=given,
             allowed=f"at most {card.max_pixels} pixels in all, such as {side}x{side}",

@@ -283,8 +283,8 @@ class FakeBackend:
     def paint(self, record: JobRecord) -> Manifest:
         """Do what the endpoint does for a job: its pictures, and the manifest at last."""
         manifest = manifest_of(record)
-        for name in [picture.key for picture in manifest.pictures] + [manifest.grid.key] * (manifest.grid is not None):
-            self.pictures.write(name, b"png", "image/png")
+        for key in [picture.key for picture in manifest.pictures] + ([manifest.grid.key] if manifest.grid else []):
+            self.pictures.write(key, b"png", "image/png")
         self.pictures.write(record.prefix + MANIFEST_NAME, manifest.model_dump_json().encode(), "application/json")
         return manifest
 

@@ -1,0 +1,74 @@
+"""The environment of the backend's functions, and the template's side of it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import backend_lambda
+from backend_lambda.wiring import Settings, SettingsError
+
+WHOLE = {
+    "EASEL_MAPPED_ROLES": "easel-artist, arn:aws:iam::123456789012:role/their-artist,",
+    "JOBS_TABLE": "jobs",
+    "ENDPOINTS_TABLE": "endpoints",
+    "PICTURES_BUCKET": "pictures",
+    "EVENT_BUS": "bus",
+    "REQUEST_TTL_SECONDS": "3600",
+    "INVOCATION_TIMEOUT_SECONDS": "900",
+}
+HANDLERS = {"api.handler", "events.completions", "events.progress", "events.sweep"}
+
+
+def test_a_whole_environment_is_read() -> None:
+    settings = Settings.read(WHOLE | {"PATH": "/bin"})
+    assert settings.mapped_roles == ("easel-artist", "arn:aws:iam::123456789012:role/their-artist")
+    assert settings.timing.queue == timedelta(hours=1)
+    assert settings.timing.invocation == timedelta(minutes=15)
+    assert Settings.read(WHOLE | {"EASEL_MAPPED_ROLES": ""}).mapped_roles == ()
+
+
+def test_everything_that_is_missing_is_said_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.read({})
+    assert all(name in str(error.value) for name in WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REQUEST_TTL_SECONDS", "59"),
+        ("REQUEST_TTL_SECONDS", "21601"),
+        ("REQUEST_TTL_SECONDS", "an hour"),
+        ("REQUEST_TTL_SECONDS", "²"),
+        ("INVOCATION_TIMEOUT_SECONDS", "0"),
+        ("INVOCATION_TIMEOUT_SECONDS", "-5"),
+        ("JOBS_TABLE", " "),
+    ],
+)
+def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.read(WHOLE | {name: value})
+    assert [other for other in WHOLE if other in str(error.value)] == [name]
+
+
+def test_nothing_but_wiring_reads_the_environment() -> None:
+    for path in Path(backend_lambda.__file__).parent.rglob("*.py"):
+        if path.name != "wiring.py":
+            assert not re.search(r"\bos\.environ|\bgetenv\b", path.read_text()), path
+
+
+def test_the_templates_functions_have_exactly_these_variables() -> None:
+    cfn_yaml = pytest.importorskip("cfnlint.decode.cfn_yaml", reason="the template's reader is not installed")
+    template = cfn_yaml.load(str(Path(backend_lambda.__file__).parents[1] / "deploy" / "template.yaml"))
+    found = {}
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        handler = str(properties.get("Handler", ""))
+        if resource["Type"] == "AWS::Serverless::Function" and handler.startswith("backend_lambda."):
+            variables = properties["Environment"]["Variables"]
+            found[handler.removeprefix("backend_lambda.").removesuffix(".handler")] = {str(name) for name in variables}
+    assert found == {handler: set(WHOLE) for handler in HANDLERS}
