@@ -1,4 +1,4 @@
-"""The local AWS: MiniStack, and two questions that only it can answer for a service beside it.
+"""The local AWS: MiniStack, and what only it can do for a service beside it.
 
 `python -m deploy.local.aws_gateway` runs MiniStack with the environment of `gateway_environment`. Two things are added:
 
@@ -6,15 +6,16 @@
   listens on 127.0.0.1 alone.
 - Below `/_easel/`, for the SageMaker stand-in (it proves itself with the root secret key):
   `POST /_easel/authorize` verifies another request's signature and asks IAM whether its caller may do an action;
-  `POST /_easel/service-session` gives a service the credentials of a role that trusts it, which on AWS is internal.
+  `POST /_easel/service-session` gives a service the credentials of a role that trusts it, which on AWS is internal;
+  `POST /_easel/service-event` puts an event of an `aws.` source on the default bus, as only AWS's services may.
 
 MiniStack's private names are used in this file alone; they are those of 1.5.33, which `deploy/requirements.txt` pins.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import contextvars
 import hmac
 import json
 import os
@@ -70,7 +71,11 @@ def gateway_environment(
 
 def with_questions(ministack: App, root_secret: str) -> App:
     """MiniStack's application with the routes above."""
-    routes = {"/_easel/authorize": authorize, "/_easel/service-session": service_session}
+    routes = {
+        "/_easel/authorize": authorize,
+        "/_easel/service-session": service_session,
+        "/_easel/service-event": service_event,
+    }
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,8 +91,8 @@ def with_questions(ministack: App, root_secret: str) -> App:
             await _send_json(send, 403, {"message": "for services of the local stack"})
             return
         question = json.loads(await _read(receive))
-        # MiniStack keeps the request's account, region and signature in context variables: a context of its own each.
-        await _send_json(send, 200, contextvars.copy_context().run(answer, question))
+        # MiniStack keeps the request's account, region and signature in context variables: each thread has its copy.
+        await _send_json(send, 200, await asyncio.to_thread(answer, question))
 
     return app
 
@@ -96,7 +101,8 @@ def authorize(question: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the caller of a request may do `action` on `resource`.
 
     `question`: the request as it arrived (`method`, `raw_path`, `query`, `headers` as pairs, `body` in base64), the
-    `service` and the IAM `action` and `resource` that it stands for.
+    `service` and the IAM `action` and `resource` that it stands for (`{region}` and `{account}` are filled in), and
+    `conditions`: the action's own condition keys.
     The answer: `allowed`, and the caller's `account`; or an AWS error's `status`, `code` and `message`.
     """
     from ministack.core import iam_actions, iam_evaluator, responses, router
@@ -117,7 +123,9 @@ def authorize(question: Mapping[str, Any]) -> dict[str, Any]:
     iam_evaluator.pin_signed_body(base64.b64decode(question["body"]))
     account = responses.get_account_id()
     arn = resource.replace("{account}", account).replace("{region}", region)
-    denied = iam_evaluator.enforce(key, action, service, region, resource_arn=arn)
+    denied = iam_evaluator.enforce(
+        key, action, service, region, resource_arn=arn, service_context=question.get("conditions")
+    )
     if denied is None:
         return {"allowed": True, "account": account, "region": region}
     if isinstance(denied, iam_evaluator.AuthError):
@@ -180,6 +188,23 @@ def service_session(question: Mapping[str, Any]) -> dict[str, Any]:
             "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expiration)),
         },
     }
+
+
+def service_event(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts an event on the default bus of `account`: `region`, `source`, `detail_type`, `detail`, `resources`."""
+    from ministack.core import responses
+    from ministack.services import eventbridge
+
+    responses.set_request_account_id(question["account"])
+    responses.set_request_region(question["region"])
+    entry = {
+        "Source": question["source"],
+        "DetailType": question["detail_type"],
+        "Detail": json.dumps(question["detail"]),
+        "Resources": question["resources"],
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    return {"allowed": True}
 
 
 def _refused(status: int, code: str, message: str) -> dict[str, Any]:

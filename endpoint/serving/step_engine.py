@@ -50,8 +50,8 @@ class StepEngine(Engine):
             job.denoise_seconds += elapsed
         for sample in batch:
             if sample.job.stopped:
-                continue
-            if sample.finished:
+                sample.job.fail(sample.job.stopped)
+            elif sample.finished:
                 self._decode(sample)
             else:
                 self._samples.append(sample)
