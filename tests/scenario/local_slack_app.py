@@ -129,11 +129,24 @@ class Running:
         self.server = WorkspaceServer(
             WorkspaceSettings(manifest=Manifest.parse(manifest), **(defaults | settings))
         ).start()
-        self.served = ServedApp(self.server.url)
-        self.app = self.served.app
-        self.web = self.served.client
         self.workspace = LocalWorkspace(self.server.url)
-        self.workspace.set_request_url(self.served.url)
+        self.served = ServedApp(self.server.url)
+        self.install(self.served)
+
+    def start_over(self) -> Running:
+        """As if everything was new, with an app that has no listeners yet."""
+        self.served.stop()
+        self.server.workspace.deliverer.signing_secret = SIGNING_SECRET
+        self.workspace.start_over()
+        self.install(ServedApp(self.server.url))
+        return self
+
+    def install(self, served: ServedApp) -> None:
+        """Let the workspace deliver to this app."""
+        self.served = served
+        self.app = served.app
+        self.web = served.client
+        self.workspace.set_request_url(served.url)
         self.ada = self.workspace.as_member("ada")
         self.grace = self.workspace.as_member("grace")
 

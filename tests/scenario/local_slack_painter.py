@@ -1,4 +1,4 @@
-"""Teaches the test's Bolt app to paint, with Pillow: commands, threads, buttons, a form, an external select, a home tab."""
+"""Teaches the test's Bolt app to paint, with Pillow: commands, threads, buttons, a form, a home tab."""
 
 from __future__ import annotations
 

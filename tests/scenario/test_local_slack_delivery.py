@@ -9,15 +9,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+
 from tests.scenario.local_slack_app import Running, wait_until
 
 
-@pytest.fixture
-def running() -> Iterator[Running]:
-    """A fresh workspace with a Bolt app that has no listeners yet."""
+@pytest.fixture(scope="module")
+def module_running() -> Iterator[Running]:
+    """One workspace server for all tests."""
     running = Running()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def running(module_running: Running) -> Running:
+    """A workspace as new, with a Bolt app that has no listeners yet."""
+    return module_running.start_over()
 
 
 def test_a_command_reaches_bolt_signed_and_its_ack_is_shown(running: Running) -> None:

@@ -19,7 +19,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from deploy.local.slack.blocks import check_message_blocks, check_view
+from deploy.local.slack.web_api.methods import METHODS
 from tests.scenario.local_slack_app import BOT_TOKEN, MANIFEST, Running
+
+FUZZ_CLIENT = httpx.Client(trust_env=False)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +96,7 @@ def test_messages_are_posted_changed_read_and_deleted(running: Running, general:
     assert reply["ts"].replace(".", "") in link
 
 
+@pytest.mark.filterwarnings("ignore:The top-level `text` argument")
 def test_slack_says_what_is_wrong_with_a_message(running: Running, general: str) -> None:
     web = running.web
     theirs = running.ada.post("#general", "mine")
@@ -124,34 +128,29 @@ def test_missing_scopes_say_what_is_needed() -> None:
         running.stop()
 
 
+LABEL = {"type": "plain_text", "text": "x"}
+BUTTON = {"type": "button", "action_id": "a", "text": LABEL}
+OPTIONS = [{"text": {"type": "plain_text", "text": str(number)}, "value": str(number)} for number in range(101)]
+LONG_SELECT = {"type": "static_select", "action_id": "a", "options": OPTIONS}
+FILE_INPUT = {"type": "input", "label": LABEL, "element": {"type": "file_input", "action_id": "a"}}
+
+
 @pytest.mark.parametrize(
     ("blocks", "pointer", "sentence"),
     [
         ([{"type": "divider"}] * 51, "/blocks", "no more than 50 items allowed"),
-        ([{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}], "/blocks/0/text/text", "less than 3001"),
-        ([{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}], "/blocks/0/text/text", "than 151"),
+        ([{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}], "/blocks/0/text/text", "than 3001"),
+        ([{"type": "header", "text": LABEL | {"text": "x" * 151}}], "/blocks/0/text/text", "than 151"),
         ([{"type": "section"}], "/blocks/0", "missing required field: text"),
         ([{"type": "nothing"}], "/blocks/0/type", "unsupported type: nothing"),
         ([{"type": "divider", "block_id": "a"}] * 2, "/blocks/1/block_id", "already exists"),
         ([image_block("F404")], "/blocks/0/slack_file", "invalid slack file"),
-        (
-            [{"type": "actions", "elements": [{"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "x"}}] * 2}],
-            "/blocks/0/elements/1/action_id",
-            "already exists",
-        ),
-        (
-            [{"type": "actions", "elements": [{"type": "static_select", "action_id": "a", "options": [
-                {"text": {"type": "plain_text", "text": str(n)}, "value": str(n)} for n in range(101)]}]}],
-            "/blocks/0/elements/0/options",
-            "no more than 100 items allowed",
-        ),
-        (
-            [{"type": "input", "label": {"type": "plain_text", "text": "x"}, "element": {"type": "file_input", "action_id": "a"}}],
-            "/blocks/0/element/type",
-            "unsupported type: file_input",
-        ),
+        ([{"type": "actions", "elements": [BUTTON] * 2}], "/blocks/0/elements/1/action_id", "already exists"),
+        ([{"type": "actions", "elements": [BUTTON] * 26}], "/blocks/0/elements", "no more than 25 items allowed"),
+        ([{"type": "actions", "elements": [LONG_SELECT]}], "/blocks/0/elements/0/options", "no more than 100 items"),
+        ([FILE_INPUT], "/blocks/0/element/type", "unsupported type: file_input"),
     ],
-)  # fmt: skip
+)
 def test_broken_blocks_are_pointed_at(
     running: Running, general: str, blocks: list[dict[str, Any]], pointer: str, sentence: str
 ) -> None:
@@ -316,6 +315,56 @@ def test_any_json_as_blocks_is_judged_without_an_error(blocks: list[Any]) -> Non
     assert all(
         "[json-pointer:/" in message for message in check_view({"type": "modal", "blocks": blocks}, lambda file: True)
     )
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(sorted(set(METHODS) - {"files.delete", "chat.delete"})),
+    arguments=st.dictionaries(
+        st.sampled_from(
+            [
+                "channel",
+                "channel_id",
+                "users",
+                "user",
+                "user_id",
+                "ts",
+                "thread_ts",
+                "text",
+                "blocks",
+                "attachments",
+                "metadata",
+                "view",
+                "trigger_id",
+                "files",
+                "file",
+                "name",
+                "timestamp",
+                "limit",
+                "cursor",
+                "latest",
+                "oldest",
+                "types",
+                "length",
+                "filename",
+                "status",
+                "page",
+                "count",
+                "message_ts",
+                "view_id",
+                "file_ids",
+            ]
+        ),
+        json_values
+        | st.sampled_from(["C0EA000009", "U0EASELBOT", "at:9", "at:x", "[]", "[1]", "{}", "[{}]", '{"type":"home"}']),
+        max_size=6,
+    ),
+)
+def test_any_arguments_get_slack_s_kind_of_answer(running: Running, method: str, arguments: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+    response = FUZZ_CLIENT.post(f"{running.server.url}/api/{method}", json=arguments, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.json()["ok"] in {True, False}
 
 
 def test_file_bytes_kept_in_a_folder_are_removed_at_the_end(tmp_path: Any) -> None:

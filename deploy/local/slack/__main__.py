@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -29,23 +30,20 @@ def main() -> int:
     except (ManifestError, OSError) as error:
         print(f"The manifest can't be used: {error}", file=sys.stderr)
         return 2
-    secrets = {}
-    for setting, file, variable in (
-        ("signing_secret", arguments.signing_secret_file, "SLACK_SIGNING_SECRET"),
-        ("bot_token", arguments.bot_token_file, "SLACK_BOT_TOKEN"),
-    ):
-        value = file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable)
-        if value:
-            secrets[setting] = value
-    if "signing_secret" not in secrets:
-        print("No signing secret was given: the app will refuse what this workspace sends.", file=sys.stderr)
+    signing_secret = _read_secret(arguments.signing_secret_file, "SLACK_SIGNING_SECRET")
+    bot_token = _read_secret(arguments.bot_token_file, "SLACK_BOT_TOKEN")
     settings = WorkspaceSettings(
         manifest=manifest,
         request_url=arguments.request_url,
         file_folder=arguments.file_folder,
         rate_limit_factor=None if arguments.no_rate_limits else 1.0,
-        **secrets,
     )
+    if signing_secret:
+        settings = dataclasses.replace(settings, signing_secret=signing_secret)
+    else:
+        print("No signing secret was given: the app will refuse what this workspace sends.", file=sys.stderr)
+    if bot_token:
+        settings = dataclasses.replace(settings, bot_token=bot_token)
     try:
         server = WorkspaceServer(settings, arguments.port)
     except OSError:
@@ -55,6 +53,10 @@ def main() -> int:
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     return 0
+
+
+def _read_secret(file: Path | None, variable: str) -> str | None:
+    return file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable)
 
 
 if __name__ == "__main__":

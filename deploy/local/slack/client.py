@@ -73,6 +73,10 @@ class LocalWorkspace:
                 return str(member["id"])
         raise WorkspaceRefused("user_not_found", name)
 
+    def start_over(self) -> None:
+        """Forget everything that happened: members, channels and files as at the start. The app's address stays."""
+        self.call("POST", "/start_over", {})
+
     def set_request_url(self, url: str | None) -> None:
         """Where everything is delivered from now on (None: to the URLs in the manifest)."""
         self.call("PUT", "/app", {"request_url": url})

@@ -162,7 +162,10 @@ class Ephemeral:
 
 @dataclass
 class File:
-    """An uploaded file. Until `is_processed`, Slack knows no mimetype of it and won't show it in a block."""
+    """An uploaded file. Until `is_processed`, Slack knows no mimetype of it and won't show it in a block.
+
+    `nonce` makes its address new, so that no browser shows what it kept of another run's file with the same id.
+    """
 
     id: str
     name: str
@@ -180,6 +183,7 @@ class File:
     is_processed: bool = False
     is_deleted: bool = False
     shares: list[tuple[str, str, str | None]] = field(default_factory=list)
+    nonce: str = field(default_factory=lambda: secrets.token_hex(5))
     upload_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.local.slack.entities import Channel, File, Member, Message
+from deploy.local.slack.entities import Channel, File, Json, Member, Message
 from deploy.local.slack.errors import SlackError
 from deploy.local.slack.events import send_event
 from deploy.local.slack.files import complete_files, receive_content, start_file
@@ -135,7 +135,7 @@ def leave(workspace: Workspace, channel: Channel, member: Member) -> None:
 def open_app_home(workspace: Workspace, member: Member, tab: str) -> None:
     """A member opens the app's home (`home`) or its direct message (`messages`)."""
     channel = workspace.direct_message(member.id, workspace.settings.bot_user_id)
-    event = {
+    event: Json = {
         "type": "app_home_opened",
         "user": member.id,
         "channel": channel.id,

@@ -38,16 +38,11 @@ class Workspace:
         self.settings = settings
         self.manifest = settings.manifest
         self.base_url = ""
-        self.is_uninstalled = False
         self.verification_token = secrets.token_hex(12)
         self.page_session = secrets.token_urlsafe(24)
-        self.file_processing_seconds = settings.file_processing_seconds
         self.feed = ChangeFeed()
         self.faults = Faults()
         self.log = Logbook()
-        self.limits = RateLimits(settings.rate_limit_factor)
-        self.triggers = Triggers(settings.trigger_seconds)
-        self.response_urls = ResponseUrls(settings.time_scale)
         self.deliverer = Deliverer(
             settings.manifest,
             settings.request_url,
@@ -56,6 +51,22 @@ class Workspace:
             self.faults,
             self.log,
         )
+        self._last_ts = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forget everything that happened: all is as at the start, but for the app's URL."""
+        settings = self.settings
+        for task in self._tasks:
+            task.cancel()
+        self.is_uninstalled = False
+        self.file_processing_seconds = settings.file_processing_seconds
+        self.faults.clear()
+        self.log.clear()
+        self.limits = RateLimits(settings.rate_limit_factor)
+        self.triggers = Triggers(settings.trigger_seconds)
+        self.response_urls = ResponseUrls(settings.time_scale)
         self.members: dict[str, Member] = {}
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, File] = {}
@@ -65,15 +76,14 @@ class Workspace:
         self.homes: dict[str, View] = {}
         self.usergroups: dict[str, UserGroup] = {}
         self.statuses: dict[tuple[str, str], ThreadStatus] = {}
-        self._last_ts = 0
         self._last_id = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._seed()
+        self.feed.announce("app", {})
 
     # Ids and times
 
     def new_id(self, prefix: str) -> str:
-        """A new id such as `C0EASEL00A`; ids of one workspace never repeat."""
+        """A new id such as `C0EA000001`; ids repeat only after `start_over`."""
         self._last_id += 1
         digits, number = "", self._last_id
         while number:
@@ -180,7 +190,10 @@ class Workspace:
 
     def member_json(self, member: Member) -> Json:
         """The user object."""
-        return member.as_json(self.settings.team_id, self.settings.app_id, self.settings.bot_id)
+        body = member.as_json(self.settings.team_id, self.settings.app_id, self.settings.bot_id)
+        if "users:read.email" not in self.manifest.bot_scopes:
+            body["profile"].pop("email", None)
+        return body
 
     def view_json(self, view: View) -> Json:
         """The view object."""
@@ -222,8 +235,8 @@ class Workspace:
             "external_type": "",
             "is_public": any(self.channels[share[0]].kind == "public" for share in file.shares),
             "public_url_shared": False,
-            "url_private": f"{path}/{file.id.lower()}",
-            "url_private_download": f"{path}/download/{file.id.lower()}",
+            "url_private": f"{path}/{file.nonce}",
+            "url_private_download": f"{path}/download/{file.nonce}",
             "permalink": f"{self.base_url}/files/{file.user}/{file.id}",
             "channels": [share[0] for share in file.shares if self.channels[share[0]].kind == "public"],
             "groups": [share[0] for share in file.shares if self.channels[share[0]].kind == "private"],
@@ -263,8 +276,8 @@ class Workspace:
             "ts": message.ts,
             "team": self.settings.team_id,
         }
-        if message.subtype:
-            body["subtype"] = message.subtype
+        if message.subtype or message.is_broadcast:
+            body["subtype"] = message.subtype or "thread_broadcast"
         if message.is_from_app:
             bot_profile = self.bot_json()
             body |= {"bot_id": self.settings.bot_id, "app_id": self.settings.app_id, "bot_profile": bot_profile}

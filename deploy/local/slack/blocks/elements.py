@@ -125,7 +125,8 @@ def _check_select(check: BlockChecker, select: dict[str, Any], pointer: str) -> 
 
 
 def _check_initial(check: BlockChecker, select: dict[str, Any], pointer: str) -> None:
-    groups = select.get("option_groups") if isinstance(select.get("option_groups"), list) else [select]
+    given = select.get("option_groups")
+    groups = given if isinstance(given, list) else [select]
     lists = [group.get("options") for group in groups if isinstance(group, dict)]
     known = [option for options in lists if isinstance(options, list) for option in options]
     values = [option.get("value") for option in known if isinstance(option, dict)]

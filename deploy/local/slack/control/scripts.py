@@ -38,6 +38,10 @@ def script_routes(workspace: Workspace) -> list[Route]:
     async def verify(request: Request, body: Json) -> Json:
         return {"ok": await verify_request_url(workspace)}
 
+    async def start_over(request: Request, body: Json) -> Json:
+        workspace.start_over()
+        return {"ok": True}
+
     async def uninstall(request: Request, body: Json) -> Json:
         order = body.get("order") or ["app_uninstalled", "tokens_revoked"]
         for kind in order:
@@ -136,6 +140,7 @@ def script_routes(workspace: Workspace) -> list[Route]:
 
     return [
         control_route("", "GET", info),
+        control_route("/start_over", "POST", start_over),
         control_route("/app", "PUT", set_app),
         control_route("/app/verify", "POST", verify),
         control_route("/app/uninstall", "POST", uninstall),

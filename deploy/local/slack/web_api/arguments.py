@@ -64,9 +64,10 @@ class Arguments:
         """The page that `cursor` and `limit` name, and the next cursor (empty at the end)."""
         limit = min(max(1, self.number("limit", default_limit)), MAX_LIMIT)
         cursor = self.text("cursor")
-        if cursor and not cursor.startswith("at:"):
+        position = cursor.removeprefix("at:")
+        if cursor and not (cursor.startswith("at:") and position.isascii() and position.isdecimal()):
             raise SlackError("invalid_cursor")
-        start = int(cursor.removeprefix("at:")) if cursor else 0
+        start = int(position) if cursor else 0
         more = start + limit < len(items)
         return items[start : start + limit], f"at:{start + limit}" if more else ""
 

@@ -34,6 +34,12 @@ def read_content(workspace: Workspace, arguments: Arguments) -> Json:
     attachments = arguments.json_list("attachments", "invalid_attachments")
     if attachments and len(attachments) > MAX_ATTACHMENTS:
         raise SlackError("too_many_attachments")
+    for attachment in attachments or []:
+        if not isinstance(attachment, dict):
+            raise SlackError("invalid_attachments")
+        inner = attachment.get("blocks") or []
+        if not isinstance(inner, list) or check_message_blocks(inner, lambda file: is_picture_ready(workspace, file)):
+            raise SlackError("invalid_attachments")
     return {"text": text, "blocks": blocks, "attachments": attachments}
 
 
@@ -97,7 +103,7 @@ def update_message_method(workspace: Workspace, arguments: Arguments) -> Json:
         facts["metadata"] = _metadata(arguments)
     file_ids = arguments.json_list("file_ids", "invalid_arguments")
     if file_ids is not None:
-        if any(file_id not in workspace.files for file_id in file_ids):
+        if any(str(file_id) not in workspace.files for file_id in file_ids):
             raise SlackError("file_not_found")
         facts["files"] = file_ids
     if not facts:

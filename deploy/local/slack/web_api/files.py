@@ -31,7 +31,7 @@ def complete_upload(workspace: Workspace, arguments: Arguments) -> Json:
         raise SlackError("invalid_arguments", ["[ERROR] missing required field: files"])
     files: list[File] = []
     for entry in entries:
-        file = workspace.files.get(entry.get("id", "") if isinstance(entry, dict) else "")
+        file = workspace.files.get(str(entry.get("id")) if isinstance(entry, dict) else "")
         if file is None or file.content is None or file.is_complete or file.user != workspace.settings.bot_user_id:
             raise SlackError("file_not_found")
         files.append(file)

@@ -11,7 +11,7 @@ export function renderBlocks(blocks, place) {
   const out = [];
   const pictures = [];
   for (const block of blocks) {
-    const element = renderBlock(block, place, pictures);
+    const element = tryBlock(block, place, pictures);
     // Pictures that follow one another stand side by side, as a grid.
     if (block.type === "image" && out.at(-1)?.classList?.contains("picture-row") && !place.isForm) {
       out.at(-1).append(element);
@@ -20,6 +20,16 @@ export function renderBlocks(blocks, place) {
     } else out.push(element);
   }
   return out;
+}
+
+// One block that can't be drawn doesn't take the others with it.
+function tryBlock(block, place, pictures) {
+  try {
+    return renderBlock(block, place, pictures);
+  } catch (error) {
+    console.warn("A block couldn't be drawn", block, error);
+    return h("div", { class: "unsupported" }, `This local workspace couldn't draw this “${block.type}” block.`);
+  }
 }
 
 function renderBlock(block, place, pictures) {

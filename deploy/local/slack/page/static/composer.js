@@ -244,10 +244,12 @@ export class Composer {
   async send() {
     const text = this.area.value.trim();
     const files = this.files;
-    if (!text && !files.length) return;
+    if ((!text && !files.length) || this.isSending) return;
     this.suggest([]);
     if (text.startsWith("/") && !files.length && !this.area.value.startsWith(" ")) return this.run(text);
+    this.isSending = true;
     await Promise.all(files.map((entry) => entry.done));
+    this.isSending = false;
     const body = { channel: this.channel, text, file_ids: files.filter((entry) => entry.uploaded).map((entry) => entry.uploaded.id) };
     if (this.thread) Object.assign(body, { thread_ts: this.thread, reply_broadcast: this.broadcast.checked });
     this.clear();

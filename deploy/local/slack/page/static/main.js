@@ -43,6 +43,7 @@ class Page {
   }
 
   paintAll() {
+    if (!this.store.channel(this.channel)) return void (location.hash = "#/");
     this.paintBar();
     this.sidebar.paint(this.channel);
     this.paintChannel();
@@ -136,6 +137,7 @@ class Page {
     this.list.scrollToEnd();
     if (matchMedia("(min-width: 760px)").matches) this.composer.focus();
     store.markRead(this.channel);
+    if (channel.is_im && channel.user === store.app.bot_user_id) store.api.send("/app_home", { tab: "messages" }).catch(() => {});
   }
 
   paintChannel() {

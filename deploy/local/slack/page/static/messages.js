@@ -6,6 +6,7 @@ import { emoji, QUICK_REACTIONS } from "./emoji.js";
 import { pictureButton } from "./lightbox.js";
 import { place as placeFloating, showMenu, closeMenu, confirmWith, toast } from "./menus.js";
 import { mrkdwn, unescapeText } from "./mrkdwn.js";
+import { onThisPage } from "./store.js";
 
 const GROUPED_SECONDS = 300;
 const NEAR_END_PX = 120;
@@ -103,6 +104,7 @@ export class MessageList {
         : this.face(message),
       h("div", { class: "message-main" },
         isLocal ? h("div", { class: "ephemeral-note" }, icon("eye", 14), "Only visible to you") : null,
+        message.subtype === "thread_broadcast" && !this.thread ? h("div", { class: "ephemeral-note" }, icon("reply", 14), "Replied to a thread") : null,
         isGrouped ? null : h("div", { class: "message-head" },
           h("span", { class: "message-name" }, name),
           message.bot_id ? h("span", { class: "app-badge" }, "APP") : null,
@@ -135,8 +137,8 @@ export class MessageList {
     const box = h("div", { class: "attachment" });
     if (/^#[0-9a-f]{6}$/i.test(attachment.color ?? "")) box.style.borderColor = attachment.color;
     append(box, [
-      attachment.title ? h("strong", {}, attachment.title) : null,
-      attachment.text ? h("div", {}, mrkdwn(attachment.text, this.names)) : null,
+      attachment.title ? h("strong", {}, String(attachment.title)) : null,
+      typeof attachment.text === "string" ? h("div", {}, mrkdwn(attachment.text, this.names)) : null,
       attachment.blocks ? renderBlocks(attachment.blocks, place) : null,
     ]);
     return box;
@@ -144,7 +146,7 @@ export class MessageList {
 
   files(message) {
     const pictures = message.files.filter((file) => file.mimetype?.startsWith("image/")).map((file) => ({
-      url: file.url_private, download: file.url_private_download, name: file.title || file.name,
+      url: onThisPage(file.url_private), download: onThisPage(file.url_private_download), name: file.title || file.name,
       alt: file.alt_txt || file.title || file.name, width: file.original_w ?? 0, height: file.original_h ?? 0,
     }));
     const others = message.files.filter((file) => !file.mimetype?.startsWith("image/"));
@@ -155,7 +157,7 @@ export class MessageList {
       others.map((file) => (file.mode === "tombstone"
         ? h("div", { class: "file-chip is-gone" }, icon("bin"), "This file was deleted.")
         : !file.mimetype ? h("div", { class: "file-chip is-busy" }, icon("file"), file.name)
-          : h("a", { class: "file-chip", href: file.url_private_download, download: file.name }, icon("file"),
+          : h("a", { class: "file-chip", href: onThisPage(file.url_private_download), download: file.name }, icon("file"),
             h("span", {}, h("strong", {}, file.title || file.name), h("span", { class: "muted" }, `${file.pretty_type} · ${sizeOf(file.size)}`))))));
   }
 

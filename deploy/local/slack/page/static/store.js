@@ -31,7 +31,7 @@ export class Store extends EventTarget {
 
   async reload() {
     await this.load();
-    await Promise.all([
+    await Promise.allSettled([
       ...[...this.messages.keys()].map((channel) => this.loadMessages(channel)),
       ...[...this.threads.entries()].map(([ts, thread]) => this.loadThread(thread.channel, ts)),
     ]);
@@ -53,7 +53,11 @@ export class Store extends EventTarget {
   }
 
   keepPictures(body) {
-    for (const [key, picture] of Object.entries(body.pictures ?? {})) this.pictures.set(key, picture);
+    for (const [key, picture] of Object.entries(body.pictures ?? {})) {
+      this.pictures.set(key, {
+        ...picture, url_private: onThisPage(picture.url_private), url_private_download: onThisPage(picture.url_private_download),
+      });
+    }
   }
 
   tell(kind, detail = {}) {
@@ -73,7 +77,8 @@ export class Store extends EventTarget {
       this.views = change.views;
       this.home = change.home;
       this.tell("views");
-    } else if (["channel", "member", "app"].includes(kind)) this.load().then(() => this.tell("everything"));
+    } else if (kind === "app") this.reload();
+    else if (["channel", "member"].includes(kind)) this.load().then(() => this.tell("everything"));
   }
 
   put(channelId, message, isNew) {
@@ -153,6 +158,11 @@ export class Store extends EventTarget {
     this.api.send("/read", { channel: channelId, ts: channel.latest }).catch(() => {});
     if (had) this.tell("sidebar");
   }
+}
+
+// A private file by this page's own address: it may be open as localhost, or through a tunnel.
+export function onThisPage(url) {
+  return new URL(url, location.href).pathname;
 }
 
 function sorted(messages) {
