@@ -10,7 +10,7 @@ from typing import Protocol
 Value = int | float | str
 
 INTEGER = re.compile(r"[0-9]{1,18}")
-NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,9})?")
+NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,20})?")
 RATIO = re.compile(r"([0-9]{1,4})[:x×/]([0-9]{1,4})", re.IGNORECASE)
 
 
@@ -112,7 +112,7 @@ class NumberOption:
     def write(self, value: Value) -> str:
         """The shortest decimal digits that mean this number."""
         text = repr(float(value))
-        return f"{float(value):.9f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
+        return f"{float(value):.20f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
 
 
 @dataclass(frozen=True)
