@@ -9,7 +9,7 @@ from urllib.parse import quote
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as SigningCredentials
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 from bot.logs import log
@@ -57,7 +57,7 @@ class SignedBackendApi:
                 self._clock.sleep(FIRST_WAIT_SECONDS * 3 ** (attempt - 1))
             try:
                 status, document = self._send(credentials, method, path, data)
-            except HTTPClientError as error:
+            except BotoCoreError as error:
                 problem = type(error).__name__
                 continue
             if status < 300:

@@ -1,0 +1,102 @@
+"""Settings, batches, logs: what stands around the use cases."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.handlers.sqs_batch import handle_batch
+from bot.logs import JsonFormatter
+from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+
+TEMPLATE = Path(__file__).parents[3] / "deploy" / "template.yaml"
+
+REQUIRED = {
+    SlackSettings: {"SLACK_SECRET_ARN", "BOT_TABLE", "INVOCATIONS_QUEUE_URL", "DEFAULT_ENDPOINT"},
+    WorkerSettings: {
+        "SLACK_SECRET_ARN",
+        "BOT_TABLE",
+        "GRANTS_TABLE",
+        "API_URL",
+        "DEFAULT_ENDPOINT",
+        "PICTURES_BUCKET",
+    },
+    ResultsSettings: {"SLACK_SECRET_ARN", "BOT_TABLE", "PICTURES_BUCKET"},
+}
+
+
+@pytest.mark.parametrize("settings", REQUIRED)
+def test_everything_that_is_missing_is_named_at_once(settings: Any) -> None:
+    with pytest.raises(SettingsMissing) as missing:
+        settings.from_environment({})
+    assert set(re.findall(r"[A-Z_]{4,}", str(missing.value))) == REQUIRED[settings]
+    read = settings.from_environment({name: f"<{name}>" for name in REQUIRED[settings]})
+    assert read.slack_api_url == "https://slack.com/api/" and read.bot_table == "<BOT_TABLE>"
+
+
+@pytest.mark.parametrize(
+    ("function", "settings"),
+    [("SlackFunction", SlackSettings), ("WorkerFunction", WorkerSettings), ("ResultsFunction", ResultsSettings)],
+)
+def test_the_template_sets_what_each_function_reads(function: str, settings: Any) -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    start = text.index(f"\n  {function}:\n")
+    end = re.compile(r"\n  [A-Z]\w+:\n").search(text, start + 5)
+    resource = text[start : end.start() if end else None]
+    variables = set(re.findall(r"^ {10}([A-Z][A-Z_]+):", resource, re.MULTILINE))
+    assert REQUIRED[settings] <= variables
+
+
+class SomeRetries:
+    """Remembers the waits."""
+
+    def __init__(self) -> None:
+        self.waits: list[int] = []
+
+    def come_again(self, queue_arn: str, receipt_handle: str, seconds: int) -> None:
+        """Remember."""
+        self.waits.append(seconds)
+
+
+def _batch(*receives: int) -> dict[str, Any]:
+    return {
+        "Records": [
+            {"messageId": f"m{index}", "body": str(index), "attributes": {"ApproximateReceiveCount": str(count)}}
+            for index, count in enumerate(receives)
+        ]
+    }
+
+
+def test_only_what_failed_comes_again_later_and_later() -> None:
+    handled: list[tuple[str, bool]] = []
+    retries = SomeRetries()
+
+    def handle(body: str, message_id: str, is_last_try: bool) -> None:
+        handled.append((message_id, is_last_try))
+        if body != "1":
+            raise RuntimeError
+
+    answer = handle_batch(_batch(1, 1, 3, 5), handle, 5, retries)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": name} for name in ("m0", "m2", "m3")]}
+    assert handled == [("m0", False), ("m1", False), ("m2", False), ("m3", True)]
+    assert retries.waits == sorted(retries.waits) and retries.waits[0] < 10 and retries.waits[-1] <= 300
+
+
+def test_log_lines_are_json_with_their_facts() -> None:
+    record = logging.makeLogRecord({"name": "easel.bot", "msg": "placeholder", "levelname": "INFO"})
+    record.request_key = "command-1"
+    line = json.loads(JsonFormatter().format(record))
+    assert line["message"] == "placeholder" and line["request_key"] == "command-1" and line["level"] == "INFO"
+    try:
+        raise ValueError("x")
+    except ValueError:
+        import sys
+
+        record.exc_info = sys.exc_info()
+    assert "ValueError" in json.loads(JsonFormatter().format(record))["exception"]
