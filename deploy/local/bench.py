@@ -102,12 +102,12 @@ def warm_acks(stack: LocalStack, environment: Mapping[str, str]) -> list[Figure]
     ]
 
 
-def signed_command(signing_secret: str, trigger_id: str) -> dict[str, Any]:
-    """What API Gateway hands over when Slack sends `/imagine a red circle`."""
+def signed_command(signing_secret: str, trigger_id: str, text: str = "a red circle") -> dict[str, Any]:
+    """What API Gateway hands over when Slack sends `/imagine <text>`."""
     body = urllib.parse.urlencode(
         {
             "command": "/imagine",
-            "text": "a red circle",
+            "text": text,
             "team_id": "T0EASEL01",
             "channel_id": "C0BENCH001",
             "user_id": "U0BENCH001",

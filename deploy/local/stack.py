@@ -57,6 +57,7 @@ class LocalStack:
         self.folder = Path(tempfile.mkdtemp(prefix="easel-"))
         self.processes = Processes(self.folder)
         self.outputs: dict[str, str] = {}
+        # MiniStack's root: it takes this key id whatever the signature says. All other keys are verified.
         self._access_key = "test"
         self._secret_key = secrets.token_hex(20)
         self._gateway_port = free_port()
@@ -128,16 +129,7 @@ class LocalStack:
         self.slack.workspace.deliverer.request_url = f"{self.api_url}/slack/events"
         self.processes.wait_until(SAGEMAKER, lambda: answers(f"{self.sagemaker_url}/health"), 30)
         self._on_stage("Endpoint with the miniature model (the real container entry point)")
-        card = publish_model(session, self.settings.model, self.outputs["ModelsBucketName"])
-        plan = EndpointPlan(
-            name=self.settings.endpoint,
-            card=card,
-            image_uri="000000000000.dkr.ecr.us-east-1.amazonaws.com/easel:local",
-            instance_type="ml.g5.xlarge",
-            min_instances=1,
-            max_instances=1,
-        )
-        create_endpoint(session, STACK_NAME, self.outputs, plan, timeout_seconds=180)
+        self.add_endpoint(self.settings.endpoint, self.settings.model)
 
     def _make_workspace(self) -> WorkspaceServer:
         manifest = Manifest.read(ROOT / "deploy" / "slack_manifest.json")
@@ -148,6 +140,19 @@ class LocalStack:
             time_scale=self.settings.time_scale,
         )
         return WorkspaceServer(settings, self.settings.port)
+
+    def add_endpoint(self, name: str, model: Path) -> None:
+        """Publish a model folder and create an endpoint for it, as `python -m deploy` does on AWS."""
+        session = self.session()
+        plan = EndpointPlan(
+            name=name,
+            card=publish_model(session, model, self.outputs["ModelsBucketName"]),
+            image_uri="000000000000.dkr.ecr.us-east-1.amazonaws.com/easel:local",
+            instance_type="ml.g5.xlarge",
+            min_instances=1,
+            max_instances=1,
+        )
+        create_endpoint(session, STACK_NAME, self.outputs, plan, timeout_seconds=180)
 
     def model_seconds(self, job_id: str) -> float:
         """The container's own time for a job, from the job's record."""
