@@ -2,7 +2,7 @@
 import { h, icon } from "./dom.js";
 import { confirmWith, showMenu, toast } from "./menus.js";
 import { mrkdwn, plainText } from "./mrkdwn.js";
-import { selectBox } from "./select_box.js";
+import { needsFilter, selectBox } from "./select_box.js";
 
 const PICKER_TYPES = { datepicker: "date", timepicker: "time", datetimepicker: "datetime-local" };
 
@@ -69,6 +69,7 @@ function selectControl(element, block, place, multiple, source, given, label, ke
   const back = (option) => (named.length ? option?.value : option);
   return selectBox({
     label, multiple, chosen, placeholder: element.placeholder?.text, most: element.max_selected_items,
+    hasFilter: source === "external" || needsFilter((source === "static" ? groupsOf(element).flatMap((group) => group.options) : named).length),
     minQuery: source === "external" ? element.min_query_length ?? 3 : 0,
     load: (query) => (source === "external" ? suggestions(element, block, place, query) : Promise.resolve(
       filtered(source === "static" ? groupsOf(element) : [{ label: "", options: named }], query))),

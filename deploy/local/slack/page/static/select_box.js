@@ -5,8 +5,15 @@ import { plainText } from "./mrkdwn.js";
 
 const TYPING_PAUSE_MS = 180;
 
+const FEW = 7;
+
+// Whether so many options are worth a filter.
+export function needsFilter(count) {
+  return count > FEW;
+}
+
 // `load(query)` resolves to [{label, options: [{text: {text}, value, description}]}].
-export function selectBox({ label, placeholder, multiple, chosen, load, minQuery = 0, most, onchange }) {
+export function selectBox({ label, placeholder, multiple, chosen, load, minQuery = 0, most, hasFilter = true, onchange }) {
   let current = multiple ? [...(chosen ?? [])] : chosen ?? null;
   const shown = h("span", { class: "select-shown" });
   const button = h("button", {
@@ -39,7 +46,7 @@ export function selectBox({ label, placeholder, multiple, chosen, load, minQuery
     if (button.getAttribute("aria-expanded") === "true") return closeMenu();
     const list = h("div", { class: "select-list", role: "listbox", "aria-label": label, "aria-multiselectable": String(Boolean(multiple)) });
     const filter = h("input", { class: "select-filter", type: "text", placeholder: "Search…", "aria-label": `Search ${label ?? ""}` });
-    const panel = h("div", { class: "select-panel" }, filter, list);
+    const panel = h("div", { class: "select-panel" }, hasFilter ? filter : null, list);
     panel.style.minWidth = `${Math.max(button.offsetWidth, 220)}px`;
     let timer = 0;
     let latest = 0;
@@ -81,7 +88,7 @@ export function selectBox({ label, placeholder, multiple, chosen, load, minQuery
       const options = [...list.querySelectorAll(".select-option")];
       const at = options.indexOf(document.activeElement);
       if (event.key === "ArrowDown") (options[at + 1] ?? options[0])?.focus();
-      else if (event.key === "ArrowUp") (at <= 0 ? filter : options[at - 1]).focus();
+      else if (event.key === "ArrowUp") (options[at - 1] ?? (hasFilter ? filter : options.at(-1)))?.focus();
       else if (event.key === "Enter" && document.activeElement === filter) options[0]?.click();
       else return;
       event.preventDefault();
@@ -90,8 +97,8 @@ export function selectBox({ label, placeholder, multiple, chosen, load, minQuery
     place(panel, button, "left", () => button.focus());
     button.setAttribute("aria-expanded", "true");
     panel.addEventListener("closed", () => button.setAttribute("aria-expanded", "false"));
-    fill();
-    filter.focus();
+    if (hasFilter) filter.focus();
+    fill().then(() => hasFilter || (list.querySelector(".is-on") ?? list.querySelector(".select-option"))?.focus());
   }
 
   paint();
