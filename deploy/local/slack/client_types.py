@@ -6,6 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+DEFAULT_WAIT_SECONDS = 10.0
+
+
+class WorkspaceRefused(Exception):
+    """The workspace refused what a script asked; `code` is Slack's (or the control API's) word for it."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        super().__init__(f"{code}: {text}" if text else code)
+        self.code = code
+
+
+class WaitTimeout(AssertionError):
+    """What a script waited for did not happen in time."""
+
 
 @dataclass(frozen=True)
 class Block:

@@ -109,15 +109,20 @@ class WorkspaceServer:
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
-            self._socket.close()
-            if self._own_folder is not None:
-                shutil.rmtree(self._own_folder, ignore_errors=True)
+            self._clean_up()
 
     def stop(self) -> None:
-        """Stop serving and wait until everything is closed."""
+        """Stop serving and wait until everything is closed; also fine when it never started, or was stopped before."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
+        else:
+            self._clean_up()
+
+    def _clean_up(self) -> None:
+        self._socket.close()
+        if self._own_folder is not None:
+            shutil.rmtree(self._own_folder, ignore_errors=True)
 
     def __enter__(self) -> WorkspaceServer:
         return self.start()
