@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from bot.api_gateway import SlackGateway
     from bot.handlers.sqs_batch import Retries
+    from bot.ports.records import RecordStore
     from bot.results.deps import ResultsDeps
     from bot.worker.deps import WorkerDeps
 
@@ -145,20 +146,25 @@ class ResultsFunction(NamedTuple):
 def wire_slack(environment: Mapping[str, str] = os.environ) -> SlackGateway:
     """The acknowledging function; reads the secret."""
     from bot.api_gateway import SlackGateway
-    from bot.aws.clients import AwsClients
-    from bot.aws.dynamo_record_store import DynamoRecordStore
-    from bot.aws.secret import read_slack_secret
+    from bot.aws.late_record_store import LateRecordStore
+    from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_invocation_queue import SqsInvocationQueue
     from bot.listeners.deps import ListenerDeps
     from bot.slack_app import build_app
     from bot.system_clock import SystemClock
 
     settings = SlackSettings.from_environment(environment)
-    clients = AwsClients()
-    secret = read_slack_secret(clients, settings.slack_secret_arn)
+    secret = read_slack_secret(settings.slack_secret_arn)
+
+    def make_store() -> RecordStore:
+        from bot.aws.clients import AwsClients
+        from bot.aws.dynamo_record_store import DynamoRecordStore
+
+        return DynamoRecordStore(AwsClients(), settings.bot_table, read_timeout_seconds=1.0)
+
     deps = ListenerDeps(
-        queue=SqsInvocationQueue(clients, settings.invocations_queue_url),
-        store=DynamoRecordStore(clients, settings.bot_table, read_timeout_seconds=1.0),
+        queue=SqsInvocationQueue(settings.invocations_queue_url),
+        store=LateRecordStore(make_store),
         clock=SystemClock(),
         default_endpoint=settings.default_endpoint,
     )
@@ -172,8 +178,8 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     from bot.aws.dynamo_grants import DynamoGrants
     from bot.aws.dynamo_record_store import DynamoRecordStore
     from bot.aws.s3_pictures import S3Pictures
-    from bot.aws.secret import read_slack_secret
     from bot.aws.signed_backend_api import SignedBackendApi
+    from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_retries import SqsRetries
     from bot.aws.sts_sessions import StsSessions
     from bot.slack_workspace import SlackWorkspace
@@ -182,7 +188,7 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
 
     settings = WorkerSettings.from_environment(environment)
     clients, clock = AwsClients(), SystemClock()
-    secret = read_slack_secret(clients, settings.slack_secret_arn)
+    secret = read_slack_secret(settings.slack_secret_arn)
     deps = WorkerDeps(
         store=DynamoRecordStore(clients, settings.bot_table),
         slack=SlackWorkspace(secret.bot_token, settings.slack_api_url),
@@ -201,7 +207,7 @@ def wire_results(environment: Mapping[str, str] = os.environ) -> ResultsFunction
     from bot.aws.clients import AwsClients
     from bot.aws.dynamo_record_store import DynamoRecordStore
     from bot.aws.s3_pictures import S3Pictures
-    from bot.aws.secret import read_slack_secret
+    from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_retries import SqsRetries
     from bot.results.deps import ResultsDeps
     from bot.slack_workspace import SlackWorkspace
@@ -209,7 +215,7 @@ def wire_results(environment: Mapping[str, str] = os.environ) -> ResultsFunction
 
     settings = ResultsSettings.from_environment(environment)
     clients = AwsClients()
-    secret = read_slack_secret(clients, settings.slack_secret_arn)
+    secret = read_slack_secret(settings.slack_secret_arn)
     deps = ResultsDeps(
         store=DynamoRecordStore(clients, settings.bot_table),
         slack=SlackWorkspace(secret.bot_token, settings.slack_api_url),

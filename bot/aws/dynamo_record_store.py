@@ -15,14 +15,8 @@ class DynamoRecordStore:
     """Implements `bot.ports.records.RecordStore`: one item a key (`pk`), the object as JSON, a TTL."""
 
     def __init__(self, clients: AwsClients, table: str, read_timeout_seconds: float = 10.0) -> None:
-        self._clients = clients
+        self._dynamodb = clients.get("dynamodb", read_timeout_seconds=read_timeout_seconds)
         self._table = table
-        self._read_timeout_seconds = read_timeout_seconds
-
-    @property
-    def _dynamodb(self) -> Any:
-        # Made when it is needed: most commands are acknowledged without a look at the table.
-        return self._clients.get("dynamodb", read_timeout_seconds=self._read_timeout_seconds)
 
     def get(self, key: str) -> Record | None:
         """The newest version, or None."""

@@ -12,6 +12,7 @@ from botocore.credentials import Credentials as SigningCredentials
 from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
+from backend_lambda.contract.job_state import JobState
 from bot.logs import log
 from bot.ports.backend import AcceptedJob, ApiRefused, ApiUnavailable, Credentials, Model
 from bot.ports.clock import Clock
@@ -39,6 +40,11 @@ class SignedBackendApi:
         """Record and start a job."""
         job = self._call(credentials, "POST", f"/endpoints/{quote(endpoint, safe='')}/jobs", body)
         return AcceptedJob(job["job_id"], job["state"], job["endpoint"], job["model"], job["settings"])
+
+    def is_open(self, credentials: Credentials, job_id: str) -> bool:
+        """Whether a job is neither finished nor cancelled yet."""
+        job = self._call(credentials, "GET", f"/jobs/{quote(job_id, safe='')}")
+        return not JobState(job["state"]).is_final
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Cancel an open job, or delete a finished one's pictures."""

@@ -96,6 +96,10 @@ class BackendApi(Protocol):
         """Record and start a job; the same idempotency key gives the same job."""
         ...
 
+    def is_open(self, credentials: Credentials, job_id: str) -> bool:
+        """Whether a job is neither finished nor cancelled yet."""
+        ...
+
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Cancel an open job, or delete a finished one's pictures."""
         ...

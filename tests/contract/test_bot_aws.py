@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from bot.aws.clients import AwsClients
 from bot.aws.dynamo_grants import DynamoGrants
 from bot.aws.s3_pictures import S3Pictures
-from bot.aws.secret import read_slack_secret
 from bot.aws.signed_backend_api import SignedBackendApi
+from bot.aws.signed_json import AwsCallFailed
+from bot.aws.slack_secret import read_slack_secret
 from bot.aws.sqs_invocation_queue import SqsInvocationQueue
 from bot.aws.sqs_retries import SqsRetries
 from bot.aws.sts_sessions import StsSessions, encode_id, session_name
@@ -42,7 +43,7 @@ def _invocation() -> Invocation:
 def test_an_invocation_goes_through_sqs_unchanged(clients: AwsClients) -> None:
     sqs = clients.get("sqs")
     url = sqs.create_queue(QueueName=f"invocations-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    SqsInvocationQueue(clients, url).send(_invocation())
+    SqsInvocationQueue(url).send(_invocation())
 
     [message] = sqs.receive_message(QueueUrl=url)["Messages"]
     assert Invocation.from_json(message["Body"]) == _invocation()
@@ -50,7 +51,7 @@ def test_an_invocation_goes_through_sqs_unchanged(clients: AwsClients) -> None:
 
 def test_a_queue_that_is_not_there_is_unavailable(clients: AwsClients) -> None:
     with pytest.raises(QueueUnavailable):
-        SqsInvocationQueue(clients, "http://127.0.0.1/000000000000/nowhere").send(_invocation())
+        SqsInvocationQueue("http://127.0.0.1/000000000000/nowhere").send(_invocation())
 
 
 def test_a_failed_message_comes_again_sooner(clients: AwsClients) -> None:
@@ -71,13 +72,15 @@ def test_the_secret(clients: AwsClients) -> None:
     secrets = clients.get("secretsmanager")
     document = {"signing_secret": "s1", "bot_token": "xoxb-1"}
     arn = secrets.create_secret(Name=f"slack-{uuid.uuid4().hex[:8]}", SecretString=json.dumps(document))["ARN"]
-    secret = read_slack_secret(clients, arn)
+    secret = read_slack_secret(arn)
     assert (secret.signing_secret, secret.bot_token) == ("s1", "xoxb-1")
     assert "s1" not in repr(secret) and "xoxb" not in repr(secret)
 
     secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": ""}')
     with pytest.raises(ValueError, match="signing_secret and no bot_token"):
-        read_slack_secret(clients, arn)
+        read_slack_secret(arn)
+    with pytest.raises(AwsCallFailed, match="ResourceNotFoundException"):
+        read_slack_secret("nothing-of-that-name")
 
 
 def test_grants(clients: AwsClients) -> None:
@@ -264,6 +267,13 @@ def test_typed_errors_are_passed_on_at_once(backend: Backend, status: int, docum
         backend.api.delete_job(CREDENTIALS, "job-1/../x")
     assert refused.value.body["code"] == code and len(backend.requests) == 1
     assert backend.requests[0]["path"] == "/v1/jobs/job-1%2F..%2Fx"
+
+
+@pytest.mark.parametrize(("state", "is_open"), [("queued", True), ("running", True), ("succeeded", False)])
+def test_whether_a_job_is_open(backend: Backend, state: str, is_open: bool) -> None:
+    backend.answers = [(200, {**JOB, "state": state})]
+    assert backend.api.is_open(CREDENTIALS, "job-1") is is_open
+    assert (backend.requests[0]["method"], backend.requests[0]["path"]) == ("GET", "/v1/jobs/job-1")
 
 
 def test_nobody_there_is_unavailable() -> None:

@@ -19,9 +19,9 @@ from tests.fakes.bot import FakeClock, FakeRecordStore
 LATER = int(time.time()) + 3_600
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bot_clients(ministack_url: str) -> Iterator[AwsClients]:
-    """The bot's own clients, on MiniStack."""
+    """The bot's own clients, on MiniStack; the environment is as it was before, once the module is through."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", ministack_url)
         patch.setenv("AWS_ACCESS_KEY_ID", "test")
@@ -34,7 +34,7 @@ def bot_clients(ministack_url: str) -> Iterator[AwsClients]:
         yield clients
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamo_store(bot_clients: AwsClients) -> DynamoRecordStore:
     table = f"bot-{uuid.uuid4().hex[:8]}"
     bot_clients.get("dynamodb").create_table(

@@ -272,6 +272,7 @@ class FakeBackendApi:
     def __init__(self) -> None:
         self.jobs: dict[str, Json] = {}
         self.deleted: list[str] = []
+        self.finished: set[str] = set()
         self.models = [Model("tiny", "Tiny", 1), Model("large", "Large one", 0)]
         self.refusal: ApiRefused | None = None
 
@@ -292,6 +293,12 @@ class FakeBackendApi:
         job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member}
         self.jobs.setdefault(job_id, job)
         return AcceptedJob(job_id, "queued", endpoint, "tiny-world", self.settings(job_id))
+
+    def is_open(self, credentials: Credentials, job_id: str) -> bool:
+        """Unless a test says otherwise."""
+        if job_id not in self.jobs:
+            raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
+        return job_id not in self.finished and job_id not in self.deleted
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Gone."""

@@ -354,6 +354,17 @@ def test_cancel_deletes_the_open_job_and_leaves_the_message_to_the_event(stage: 
     assert posted.says("Cancelled")
 
 
+def test_cancel_that_races_with_the_end_leaves_the_pictures_alone(stage: Stage) -> None:
+    """The backend has finished the job, and the event is still on its way."""
+    job_id, posted = stage.paint()
+    stage.api.finished.add(job_id)
+
+    assert stage.work(stage.press(posted, Kind.CANCEL, CANCEL))
+    assert stage.api.deleted == [] and "already finished" in stage.slack.told[0][1].text
+    stage.finish(job_id)
+    assert posted.file_ids
+
+
 def test_a_late_cancel_does_not_delete_the_finished_picture(stage: Stage) -> None:
     job_id, posted = stage.paint()
     pressed = stage.press(posted, Kind.CANCEL, CANCEL)
