@@ -62,8 +62,13 @@ def aws(ministack_url: str) -> Clients:
     return _clients({"AWS_ENDPOINT_URL": ministack_url}, "dynamodb", "s3", "events", "sqs", "sts")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def jobs_table(aws: Clients) -> str:
+    """A table of one test's own."""
+    return make_jobs_table(aws)
+
+
+def make_jobs_table(aws: Clients) -> str:
     """A table as the template makes it."""
     name = f"jobs-{uuid.uuid4().hex[:8]}"
     aws("dynamodb").create_table(

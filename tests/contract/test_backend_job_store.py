@@ -18,6 +18,7 @@ from backend_lambda.contract.job_state import OPEN_STATES, JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
 from backend_lambda.job_record import JobRecord, make_job_id
 from backend_lambda.ports import JobStore, Overtaken
+from tests.contract.conftest import make_jobs_table
 from tests.fakes.backend import NOON, FakeJobStore
 
 SETTINGS = Settings(
@@ -31,12 +32,17 @@ SETTINGS = Settings(
 )
 
 
+@pytest.fixture(scope="module")
+def shared_table(aws: Clients) -> str:
+    return make_jobs_table(aws)
+
+
 @pytest.fixture(params=["fake", "dynamodb"])
 def store(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "fake":
         return FakeJobStore()
     aws: Clients = request.getfixturevalue("aws")
-    return DynamoJobStore(aws.of("dynamodb"), request.getfixturevalue("jobs_table"))
+    return DynamoJobStore(aws.of("dynamodb"), request.getfixturevalue("shared_table"))
 
 
 @pytest.fixture

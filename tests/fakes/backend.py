@@ -60,10 +60,14 @@ TINY = ModelCard(
 
 
 class FakeJobStore:
-    """`JobStore` in memory; one lock makes every call atomic, as DynamoDB's conditional writes are."""
+    """`JobStore` in memory; one lock makes every call atomic, as DynamoDB's conditional writes are.
+
+    `meanwhile` runs once, before the next update: what somebody else does between a read and the write that follows.
+    """
 
     def __init__(self) -> None:
         self.records: dict[str, JobRecord] = {}
+        self.meanwhile: Callable[[], object] | None = None
         self._lock = Lock()
 
     def create(self, record: JobRecord) -> JobRecord | None:
@@ -86,6 +90,9 @@ class FakeJobStore:
         attempts: int | None = None,
         step_below: int | None = None,
     ) -> JobRecord:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         with self._lock:
             record = self.records.get(job_id)
             holds = (

@@ -75,23 +75,11 @@ def test_whoever_dies_while_deleting_leaves_it_to_the_next(backend: FakeBackend,
 
 
 def test_a_completion_that_is_faster_makes_it_a_deletion(backend: FakeBackend, record: JobRecord) -> None:
-    class Slow(FakeJobStore):
-        """Something else happens between the read and the first write."""
+    def complete() -> None:
+        backend.paint(record)
+        finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
 
-        def __init__(self, happens: bool = True) -> None:
-            super().__init__()
-            self.happens = happens
-
-        def update(self, job_id: str, changes: object, **more: object) -> JobRecord:
-            if self.happens:
-                self.happens = False
-                backend.paint(record)
-                finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
-            return super().update(job_id, changes, **more)  # type: ignore[arg-type]
-
-    slow = Slow()
-    slow.records = backend.jobs.records
-    backend.jobs = slow
+    backend.jobs.meanwhile = complete
     assert delete(backend, record).state is JobState.DELETED
     assert backend.pictures.below(record.prefix) == set()
     assert backend.bus.final_ids() == {f"{record.job_id}:succeeded"}
@@ -125,3 +113,20 @@ def test_a_store_that_never_settles_is_an_error(backend: FakeBackend, record: Jo
     backend.jobs = restless
     with pytest.raises(AssertionError):
         delete(backend, record)
+
+
+def test_a_deletion_that_breaks_off_beside_an_announcement_stays_unsettled(
+    backend: FakeBackend, record: JobRecord
+) -> None:
+    def delete_and_die() -> None:
+        due_at = backend.clock.now() + backend.timing.announcement
+        backend.jobs.update(record.job_id, {"state": JobState.DELETED, "due_at": due_at}, when={JobState.SUCCEEDED})
+
+    backend.paint(record)
+    backend.bus.failing = 1
+    with pytest.raises(PublishFailed):
+        finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
+    backend.jobs.meanwhile = delete_and_die
+    finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
+    left = backend.jobs.records[record.job_id]
+    assert (left.state, left.settled) == (JobState.DELETED, False)

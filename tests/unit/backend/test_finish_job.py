@@ -174,6 +174,7 @@ def test_a_manifest_that_cannot_be_read_fails_the_job(backend: FakeBackend, reco
     "key",
     [
         "tenants/T0OTHER/jobs/job-x/0.png",
+        "tenants/T0OTHER/jobs/job-aaaaaaaaaaaaaaaaaaaaaaaaaa/0.png",
         "{prefix}../../job-x/0.png",
         "{prefix}sub/0.png",
         "{prefix}",

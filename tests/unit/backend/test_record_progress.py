@@ -89,3 +89,14 @@ def test_a_report_that_the_bus_refused_is_followed_by_the_next(backend: FakeBack
     assert report(backend, record, 0) is None
     assert report(backend, record, 4)
     assert backend.bus.ids() == [f"{record.job_id}:progressed:4"]
+
+
+def test_a_job_that_ends_while_its_report_is_read_stays_ended(backend: FakeBackend, record: JobRecord) -> None:
+    def complete() -> None:
+        backend.paint(record)
+        finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
+
+    backend.jobs.meanwhile = complete
+    assert report(backend, record, 5) is None
+    assert backend.jobs.records[record.job_id].state is JobState.SUCCEEDED
+    assert backend.bus.ids() == [f"{record.job_id}:succeeded"]

@@ -155,3 +155,19 @@ def test_a_sweeper_whose_time_is_up_stops(backend: FakeBackend) -> None:
     submit(backend)
     backend.clock.go_on(timedelta(hours=3))
     assert sweep_jobs(backend.ports, until=backend.clock.now()) == {}
+
+
+def test_a_retry_that_is_faster_than_the_sweeper_starts_the_job_alone(backend: FakeBackend) -> None:
+    backend.starter.busy.add("easel-tiny")
+    record = submit(backend)
+    backend.clock.go_on(MINUTE)
+
+    def retry() -> None:
+        # It claims the start, and then is busy for a while: the job stays accepted.
+        assert submit_job(ADA, "tiny", ask(), backend.ports).state is JobState.ACCEPTED
+        backend.starter.busy.clear()
+
+    backend.jobs.meanwhile = retry
+    assert sweep(backend) == {}
+    assert backend.starter.started == []
+    assert backend.jobs.records[record.job_id].attempts == 2
