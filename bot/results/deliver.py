@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend_lambda.contract.events import JobCancelled, JobEvent, JobFailed, JobSucceeded
 from bot.board import FINAL, POSTING, Shown
 from bot.leases import LeaseHeld, LeaseLost, Work, claim
 from bot.logs import log
-from bot.places import Place, delivery_key
+from bot.places import delivery_key
 from bot.ports.backend import PictureGone
 from bot.ports.records import Json
 from bot.ports.slack import SlackRefused, SlackUnavailable
@@ -111,7 +111,7 @@ def _deliver_pictures(deps: ResultsDeps, delivery: Delivery, event: JobSucceeded
     if is_ready and _show_with_file(deps, delivery, view(file_id), facts):
         return
     # Slack won't show the file in a block: it goes into the thread as a file of its own.
-    place = _place(delivery)
+    place = request.place
     shared = share_once(deps.slack, work, "shared_file_id", name, alt, content, place.channel, place.root_ts)
     _show_end(deps, delivery, view(None), **{**facts, "files": [file_id, shared]})
 
@@ -136,7 +136,7 @@ def _show_posting(deps: ResultsDeps, delivery: Delivery) -> None:
     event, request = delivery.event, delivery.request
     view = placeholder(order_of(event), request.member, posting_status())
     try:
-        deps.board.show(_place(delivery), POSTING, view, job_id=event.job_id)
+        deps.board.show(request.place, POSTING, view, job_id=event.job_id)
     except (SlackUnavailable, SlackRefused) as error:
         log.info("status not shown", extra={"job_id": event.job_id, "problem": str(error)})
 
@@ -153,7 +153,7 @@ def _show_end(deps: ResultsDeps, delivery: Delivery, view: Message, **facts: obj
         "is_final": True,
         **facts,
     }
-    place = _place(delivery)
+    place = request.place
     if deps.board.show(place, FINAL, view, **known) is not Shown.GONE:
         return
     log.info("message was deleted, posting anew", extra={"job_id": event.job_id})
@@ -174,11 +174,4 @@ def _show_end(deps: ResultsDeps, delivery: Delivery, view: Message, **facts: obj
         if thread_ts is None or refused.code not in {"thread_not_found", "cannot_reply_to_message"}:
             raise
         raise SlackUnavailable("the thread is gone") from refused
-    deps.board.show(_place(delivery, ts), FINAL, view, **known)
-
-
-def _place(delivery: Delivery, ts: str | None = None) -> Place:
-    """Where the job's message is now."""
-    place = delivery.request.place
-    now_at = ts or delivery.work.data.get("repost_ts")
-    return Place(place.team, place.channel, now_at, place.thread_ts) if now_at else place
+    deps.board.show(replace(place, ts=ts), FINAL, view, **known)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.leases import LEASE_SECONDS
+from bot.ports.slack import SlackUnavailable
 from bot.results.events import MalformedEvent, read_event
 from commands.views.action_ids import DELETE, EDIT, REDO, RETRY
 from tests.fakes.bot import PNG, Crash, CrashPlan
@@ -44,6 +45,24 @@ def test_success_turns_the_placeholder_into_the_result(stage: Stage) -> None:
     assert any("Posting" in view.text for view in posted.views)
 
 
+def test_a_retry_does_not_upload_again(stage: Stage) -> None:
+    job_id, posted = stage.paint()
+    update = stage.slack.update
+
+    def fail(channel: str, ts: str, message: Any, is_urgent: bool = True) -> None:
+        if any(block["type"] == "image" for block in message.blocks):
+            raise SlackUnavailable("HTTP 500")
+        update(channel, ts, message)
+
+    stage.slack.update = fail  # type: ignore[method-assign]
+    envelope = stage.api.event(job_id, "JobSucceeded")
+    assert not stage.announce(envelope, message_id="m")
+    stage.slack.update = update  # type: ignore[method-assign]
+    assert stage.announce(envelope, message_id="m", receives=2), "the lease was given back"
+
+    assert len(stage.slack.files) == 1 and posted.file_ids
+
+
 def test_several_pictures_are_shown_as_their_grid(stage: Stage) -> None:
     job_id, posted = stage.paint(order={"pictures": 4})
     stage.finish(job_id)
@@ -60,13 +79,15 @@ def test_progress_moves_the_status_but_not_too_often_and_never_backwards(stage: 
         assert stage.announce(stage.api.event(job_id, "JobProgressed", step=step, steps=20))
 
     progress(0, 5)
-    assert posted.says("0 %")
+    assert posted.says(" 0 %")
     progress(4, 0.5)
-    assert posted.says("0 %"), "too soon"
+    assert posted.says(" 0 %"), "too soon"
     progress(8, 2)
-    assert posted.says("40 %") and posted.says("7 s")
+    assert posted.says(" 40 %") and posted.says("7 s")
+    shown = len(posted.views)
     progress(4, 2)
-    assert posted.says("40 %"), "overtaken"
+    progress(8, 2)
+    assert posted.says(" 40 %") and len(posted.views) == shown, "overtaken, repeated"
     stage.finish(job_id)
     progress(16, 2)
     assert posted.file_ids and not posted.says("80 %")

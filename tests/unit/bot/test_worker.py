@@ -6,8 +6,10 @@ import pytest
 
 from bot.invocation import Invocation, Kind
 from bot.leases import LEASE_SECONDS
+from bot.places import Place, thread_key
 from bot.ports.backend import ApiRefused, ApiUnavailable
 from bot.ports.slack import SlackUnavailable
+from bot.worker.threads import note_latest
 from commands.views.action_ids import CANCEL, DELETE, PICTURE, REDO, RETRY
 from tests.fakes.bot import Crash, CrashPlan
 from tests.fakes.bot_stage import MAX_RECEIVES, Stage, painting, saying
@@ -228,6 +230,14 @@ def test_the_latest_job_of_the_thread_counts(stage: Stage) -> None:
         (job["body"]["prompt"], job["body"].get("pictures"), job["body"]["seed"]) for job in stage.api.jobs.values()
     ]
     assert prompts[1:] == [("a green boat", 1, 7), ("a green boat", 3, 7), ("a blue house", 3, 9)]
+
+
+def test_a_late_run_of_an_earlier_request_does_not_become_the_latest(stage: Stage) -> None:
+    for ts in ("1764000000.000009", "1764000000.000010", "1764000000.000002"):
+        note_latest(stage.store, stage.clock, Place("T1", "C1", ts, "1764000000.000001"))
+
+    record = stage.store.get(thread_key("T1", "C1", "1764000000.000001"))
+    assert record is not None and record.data["message_ts"] == "1764000000.000010"
 
 
 def test_options_alone_in_a_strange_thread_are_answered_with_what_is_missing(stage: Stage) -> None:
