@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.scenario.local_slack_app import Running
@@ -41,6 +43,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def mrkdwn_page(browser: Browser, running: Running) -> Iterator[Page]:
+    """A page of the workspace, for calling one of its modules."""
+    page = browser.new_page()
+    page.goto(running.server.url)
+    yield page
+    page.close()
 
 
 class Tab:
@@ -179,9 +190,10 @@ def test_a_form_shows_its_errors_and_is_submitted(open_tab: Any) -> None:
     expect(tab.message("a green triangle").locator(".picture")).to_have_count(2)
 
 
-def test_a_file_is_uploaded_and_seen_by_another_member(open_tab: Any, tmp_path: Path) -> None:
+def test_a_file_is_uploaded_and_seen_by_another_member(open_tab: Any, running: Running, tmp_path: Path) -> None:
     sketch = tmp_path / "sketch.png"
     sketch.write_bytes(draw("a red circle", 120))
+    running.workspace.set_file_processing(0.6)  # longer than it takes to send the message
     ada, grace = open_tab("ada"), open_tab("grace")
     ada.open("general")
     ada.page.get_by_label("Files to share").set_input_files(sketch)
@@ -191,6 +203,7 @@ def test_a_file_is_uploaded_and_seen_by_another_member(open_tab: Any, tmp_path: 
     expect(grace.page.locator(".sidebar-entry", has_text="general").locator(".unread")).to_be_visible()
     grace.open("general")
     expect(grace.message("my sketch").locator(".picture img")).to_be_visible()
+    running.workspace.clear_faults()
 
 
 def test_switching_the_member_and_the_theme(open_tab: Any) -> None:
@@ -226,6 +239,38 @@ def test_what_people_write_is_text_and_never_markup(open_tab: Any, running: Runn
     assert tab.page.locator(".channel .message img[src=x], .channel .message script").count() == 0
     assert tab.page.locator("a[href^='javascript']").count() == 0
     assert "broken" not in tab.page.title()
+
+
+SIGNS = st.text(alphabet="<>&*_~`@#|:/!\"'=x \n", max_size=40)
+PIECES = st.sampled_from(
+    ["<script>", "<javascript:x|y>", "<https://a.b|c>", "<@U1>", "<!here>", "```", "&lt;", ":tada:", "<img onerror=x>"]
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(texts=st.lists(st.lists(SIGNS | PIECES, max_size=6).map("".join), min_size=30, max_size=40))
+def test_any_text_becomes_only_the_elements_of_mrkdwn(mrkdwn_page: Page, texts: list[str]) -> None:
+    found = mrkdwn_page.evaluate(
+        """async (texts) => {
+          const { mrkdwn } = await import("/static/mrkdwn.js");
+          const names = { me: "U1", member: () => null, channel: () => null, openChannel() {} };
+          const seen = new Set();
+          for (const text of texts) {
+            const box = document.createElement("div");
+            box.append(...mrkdwn(text, names));
+            for (const element of box.querySelectorAll("*")) {
+              const link = element.getAttribute("href");
+              seen.add(element.tagName + (link && !/^(https?:|mailto:)/.test(link) ? " " + link : ""));
+              for (const name of element.getAttributeNames()) seen.add("@" + name);
+            }
+          }
+          return [...seen];
+        }""",
+        texts,
+    )
+    tags = {"STRONG", "EM", "S", "CODE", "PRE", "BLOCKQUOTE", "BR", "A", "SPAN", "TIME"}
+    attributes = {"@class", "@href", "@target", "@rel", "@role", "@aria-label", "@title", "@datetime"}
+    assert set(found) <= tags | attributes
 
 
 def test_a_message_shortcut_from_its_menu_and_a_missed_ack(open_tab: Any, running: Running) -> None:

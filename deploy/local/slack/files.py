@@ -88,10 +88,7 @@ def delete_file(workspace: Workspace, file: File) -> None:
     file.content = None
     if workspace.settings.file_folder is not None:
         (workspace.settings.file_folder / file.id).unlink(missing_ok=True)
-    for channel_id, ts, _ in file.shares:
-        channel = workspace.channels[channel_id]
-        if ts in channel.messages:
-            announce_message_changed(workspace, channel, channel.messages[ts])
+    _announce_messages_with(workspace, file)
     event_ts = workspace.new_ts()
     send_event(workspace, {"type": "file_deleted", "file_id": file.id, "event_ts": event_ts}, "file_deleted")
 
@@ -123,3 +120,12 @@ def _process(workspace: Workspace, file: File) -> None:
         file.width = file.height = 0
     file.is_processed = True
     workspace.feed.announce("file", {"file": workspace.file_json(file)})
+    # A member may have shared it before it was processed.
+    _announce_messages_with(workspace, file)
+
+
+def _announce_messages_with(workspace: Workspace, file: File) -> None:
+    for channel_id, ts, _ in file.shares:
+        channel = workspace.channels[channel_id]
+        if ts in channel.messages:
+            announce_message_changed(workspace, channel, channel.messages[ts])

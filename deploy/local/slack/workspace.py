@@ -39,6 +39,7 @@ class Workspace:
         self.manifest = settings.manifest
         self.base_url = ""
         self.verification_token = secrets.token_hex(12)
+        self.run_id = secrets.token_hex(6)
         self.page_session = secrets.token_urlsafe(24)
         self.feed = ChangeFeed()
         self.faults = Faults()

@@ -149,7 +149,8 @@ def member_routes(workspace: Workspace) -> list[Route]:
     async def stream(request: Request) -> Response:
         try:
             member = member_of(request)
-            since = int(request.query_params.get("since", workspace.feed.number))
+            given = request.headers.get("last-event-id") or request.query_params.get("since")
+            since = int(given or workspace.feed.number)
         except (SlackError, ValueError):
             return JSONResponse({"ok": False, "error": "user_not_found"}, status_code=400)
         events = _stream_changes(workspace, member, since)

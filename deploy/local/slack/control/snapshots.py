@@ -17,6 +17,7 @@ def member_state(workspace: Workspace, member: Member) -> Json:
     home = workspace.homes.get(member.id)
     return {
         "number": workspace.feed.number,
+        "run": workspace.run_id,
         "me": member.id,
         "team": {"id": settings.team_id, "name": settings.team_name, "domain": settings.team_domain},
         "app": {

@@ -17,6 +17,9 @@ export class Store extends EventTarget {
 
   async load() {
     const state = await this.api.get("/state");
+    // Another run of the workspace on the same port: it knows neither this page's session nor its messages.
+    if (this.run && this.run !== state.run) location.reload();
+    this.run = state.run;
     this.keepPictures(state);
     this.number = state.number;
     this.me = state.me;
