@@ -36,6 +36,7 @@ from backend_lambda.aws.eventbridge_bus import EventBridgeBus
 from backend_lambda.aws.s3_pictures import S3PictureStore
 from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
 from backend_lambda.aws.sagemaker_starter import SageMakerStarter
+from backend_lambda.callers import MappedRoles
 from backend_lambda.contract.limits import MAX_SEED
 from backend_lambda.ports import EndpointMonitor, SubmittingPorts, Timing
 
@@ -85,10 +86,13 @@ class Settings:
 
         if "EASEL_MAPPED_ROLES" not in environment:
             wrong.append("EASEL_MAPPED_ROLES is missing")
+        roles = tuple(role for part in environment.get("EASEL_MAPPED_ROLES", "").split(",") if (role := part.strip()))
+        try:
+            MappedRoles.read(roles, own_account="")
+        except ValueError as error:
+            wrong.append(f"EASEL_MAPPED_ROLES: {error}")
         settings = cls(
-            mapped_roles=tuple(
-                role for part in environment.get("EASEL_MAPPED_ROLES", "").split(",") if (role := part.strip())
-            ),
+            mapped_roles=roles,
             jobs_table=text("JOBS_TABLE"),
             endpoints_table=text("ENDPOINTS_TABLE"),
             pictures_bucket=text("PICTURES_BUCKET"),

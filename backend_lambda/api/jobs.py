@@ -88,12 +88,7 @@ def list_(
     member: Annotated[Literal["me"] | None, Query(description="`me`: only the caller's own jobs.")] = None,
 ) -> JobList:
     """`GET /jobs`."""
-    given: dict[str, Any] = router.current_event.raw_event.get("queryStringParameters") or {}
-    for name in given:
-        if name not in LIST_PARAMETERS:
-            raise FieldRefused(
-                "There is no such query parameter.", field=name, given=name, allowed=", ".join(LIST_PARAMETERS)
-            )
+    _check_query(LIST_PARAMETERS)
     return list_jobs(
         caller_of(router),
         backend_of(router).ports,
@@ -111,12 +106,27 @@ def list_(
     summary="Cancel a job, or delete its pictures",
     description=(
         "A job that is not finished becomes `cancelled` and its endpoint stops painting. One that is finished loses "
-        "its pictures and becomes `deleted`; its record remains. Deleting a deleted job answers it once more."
+        "its pictures and becomes `deleted`; its record remains. Deleting a deleted job answers it once more. "
+        "`only=open` makes it a mere cancellation, which never deletes a picture, however late it comes."
     ),
     response_description="The job after that",
-    responses=errors(200, Job, ErrorCode.JOB_NOT_FOUND),
+    responses=errors(200, Job, ErrorCode.JOB_NOT_FOUND, ErrorCode.INVALID_REQUEST),
 )
-def delete(job_id: Annotated[str, JOB_ID]) -> Job:
+def delete(
+    job_id: Annotated[str, JOB_ID],
+    only: Annotated[
+        Literal["open"] | None, Query(description="`open`: cancel at most; leave a job that is finished as it is.")
+    ] = None,
+) -> Job:
     """`DELETE /jobs/{id}`."""
     wiring.logger().append_keys(job_id=job_id)
-    return delete_job(caller_of(router), job_id, backend_of(router).ports)
+    _check_query(("only",))
+    return delete_job(caller_of(router), job_id, backend_of(router).ports, only_open=only is not None)
+
+
+def _check_query(known: tuple[str, ...]) -> None:
+    """Raises `FieldRefused` for a query parameter that there is none of: a typing mistake must not go unnoticed."""
+    given: dict[str, Any] = router.current_event.raw_event.get("queryStringParameters") or {}
+    for name in given:
+        if name not in known:
+            raise FieldRefused("There is no such query parameter.", field=name, given=name, allowed=", ".join(known))

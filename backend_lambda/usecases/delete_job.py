@@ -19,14 +19,14 @@ logger = logging.getLogger(__name__)
 _TURNS = 6
 
 
-def delete_job(caller: Caller, job_id: str, ports: Ports) -> Job:
-    """An open job becomes cancelled and its endpoint stops; a final one loses its files and becomes deleted; a deleted
-    one stays what it is. Raises `JobNotFound`.
+def delete_job(caller: Caller, job_id: str, ports: Ports, *, only_open: bool = False) -> Job:
+    """An open job becomes cancelled and its endpoint stops; a final one loses its files and becomes deleted, or with
+    `only_open` stays what it is, as a deleted one does. Raises `JobNotFound`.
     """
     record = find_job(caller, job_id, ports)
     for _ in range(_TURNS):
         try:
-            record = _delete(record, ports)
+            record = _delete(record, ports, only_open)
         except Overtaken as overtaken:
             record = overtaken.record or record
             continue
@@ -35,12 +35,12 @@ def delete_job(caller: Caller, job_id: str, ports: Ports) -> Job:
     raise AssertionError(f"{job_id} changes faster than it may")
 
 
-def _delete(record: JobRecord, ports: Ports) -> JobRecord:
+def _delete(record: JobRecord, ports: Ports, only_open: bool) -> JobRecord:
     if not record.state.is_final:
         return settle_job(conclude(record, {"state": JobState.CANCELLED}, ports), ports)
     # What has happened is announced before its pictures go.
     record = settle_job(record, ports)
-    if record.state is JobState.DELETED:
+    if record.state is JobState.DELETED or only_open:
         return settle_job(record, ports)
     deleted = ports.jobs.update(
         record.job_id,

@@ -90,6 +90,15 @@ def test_a_job_is_submitted_read_listed_and_deleted(api: Api) -> None:
     assert api("DELETE", f"/jobs/{job.job_id}")[0] == 200
 
 
+def test_a_mere_cancellation_can_be_asked_for(api: Api) -> None:
+    job_id = api("POST", PATH, GOOD)[1]["job_id"]
+    for _ in range(2):
+        assert api("DELETE", f"/jobs/{job_id}", query={"only": "open"})[1]["state"] == "cancelled"
+    assert api.refused("DELETE", f"/jobs/{job_id}", query={"only": "closed"}).field == "only"
+    assert api.refused("DELETE", f"/jobs/{job_id}", query={"onyl": "open"}).field == "onyl"
+    assert api("GET", f"/jobs/{job_id}")[1]["state"] == "cancelled"
+
+
 def test_endpoints_are_listed(api: Api) -> None:
     status, answer = api("GET", "/endpoints")
     assert (status, EndpointList.model_validate(answer).endpoints[0].name) == (200, "tiny")

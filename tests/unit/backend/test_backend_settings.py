@@ -47,6 +47,7 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
         ("INVOCATION_TIMEOUT_SECONDS", "0"),
         ("INVOCATION_TIMEOUT_SECONDS", "-5"),
         ("JOBS_TABLE", " "),
+        ("EASEL_MAPPED_ROLES", "easel-artist easel-admin"),
     ],
 )
 def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:

@@ -130,3 +130,22 @@ def test_a_deletion_that_breaks_off_beside_an_announcement_stays_unsettled(
     finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
     left = backend.jobs.records[record.job_id]
     assert (left.state, left.settled) == (JobState.DELETED, False)
+
+
+def test_a_cancellation_that_comes_too_late_leaves_the_pictures(backend: FakeBackend, record: JobRecord) -> None:
+    def complete() -> None:
+        backend.paint(record)
+        finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
+
+    backend.jobs.meanwhile = complete
+    for _ in range(2):
+        job = delete_job(ADA, record.job_id, backend.ports, only_open=True)
+        assert (job.state, len(job.pictures)) == (JobState.SUCCEEDED, 2)
+    assert record.prefix + "0.png" in backend.pictures.objects
+    assert backend.bus.ids() == [f"{record.job_id}:succeeded"]
+
+
+def test_a_cancellation_told_twice_is_a_cancellation(backend: FakeBackend, record: JobRecord) -> None:
+    for _ in range(2):
+        assert delete_job(ADA, record.job_id, backend.ports, only_open=True).state is JobState.CANCELLED
+    assert backend.bus.ids() == [f"{record.job_id}:cancelled"]

@@ -89,10 +89,10 @@ class JobLifecycle(RuleBasedStateMachine):
         with suppress(PublishFailed):
             finish_job(Completion(job_id, outcome), self.backend.ports)
 
-    @rule(job_id=jobs, caller=st.sampled_from([ADA, BOB]))
-    def someone_deletes(self, job_id: str, caller: object) -> None:
+    @rule(job_id=jobs, caller=st.sampled_from([ADA, BOB]), only_open=st.booleans())
+    def someone_deletes(self, job_id: str, caller: object, only_open: bool) -> None:
         with suppress(PublishFailed):
-            delete_job(caller, job_id, self.backend.ports)  # type: ignore[arg-type]
+            delete_job(caller, job_id, self.backend.ports, only_open=only_open)  # type: ignore[arg-type]
 
     @rule(minutes=st.sampled_from([0, 1, 20, 100]))
     def the_sweeper_comes(self, minutes: int) -> None:
