@@ -13,7 +13,7 @@ from starlette.routing import Route
 from endpoint.contract import ModelCard
 from endpoint.serving.errors import InvocationFailed, invalid_request, model_failed, unavailable
 from endpoint.serving.painter import Painter
-from endpoint.serving.parse_request import MAX_BODY_BYTES, parse_request
+from endpoint.serving.parse_request import MAX_BODY_BYTES, job_id_of, parse_request
 
 log = logging.getLogger(__name__)
 
@@ -55,17 +55,17 @@ def create_app(serving: Serving) -> Starlette:
 
     async def invocations(request: Request) -> Response:
         job_id: str | None = None
+        body = b""
         try:
             painter, card = serving.painter, serving.card
             if not serving.healthy or painter is None or card is None:
                 raise unavailable()
-            generate = parse_request(
-                await _read(request), card, takes_negative_prompt=serving.takes_negative_prompt
-            )
+            body = await _read(request)
+            generate = parse_request(body, card, takes_negative_prompt=serving.takes_negative_prompt)
             job_id = generate.job_id
             manifest = await painter.paint(generate, request.is_disconnected)
         except InvocationFailed as failure:
-            return _answer(failure, job_id)
+            return _answer(failure, job_id or job_id_of(body))
         except Exception:
             ours = model_failed()
             log.exception("an invocation failed", extra={"job_id": job_id, "reference": ours.reference})

@@ -37,4 +37,5 @@ def log_as_json(level: str = "INFO", stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    for name in ("botocore", "uvicorn", "urllib3"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

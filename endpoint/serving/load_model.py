@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
 
 from endpoint.contract import MIN_SIDE, GenerateRequest, OutputLocation
 from endpoint.serving.checkpoint import Checkpoint, CheckpointError
@@ -57,7 +59,11 @@ def is_stable_diffusion(pipeline: Any) -> bool:
 
 
 def _load_pipeline(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype) -> Any:
-    pipeline = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+    # Progress bars are for terminals; here they would be lines of the log.
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
+        library.set_verbosity_error()
+    pipeline = DiffusionPipeline.from_pretrained(
         checkpoint.directory,
         dtype=dtype,
         variant=checkpoint.variant,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from endpoint.contract import MAX_SEED, GenerateRequest, ModelCard
@@ -22,6 +22,18 @@ def parse_request(body: bytes, card: ModelCard, *, takes_negative_prompt: bool =
         raise invalid_request(" ".join(_sentence(detail) for detail in error.errors()[:3])) from None
     _check_against_model(request, card, takes_negative_prompt)
     return request
+
+
+def job_id_of(body: bytes) -> str | None:
+    """The job that a refused request names, as far as that can be told."""
+    try:
+        return _Named.model_validate_json(body).job_id
+    except ValidationError:
+        return None
+
+
+class _Named(BaseModel):
+    job_id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9-]+$")
 
 
 def _check_against_model(request: GenerateRequest, card: ModelCard, takes_negative_prompt: bool) -> None:

@@ -35,14 +35,20 @@ class _Server(uvicorn.Server):
 
 
 def serve() -> int:
-    """Runs until SIGTERM. Exit status 0 after draining, 1 when the model can't be served."""
+    """Runs until SIGTERM, then ends the process: status 0 after draining, 1 when the model can't be served."""
     log_as_json(os.environ.get("EASEL_LOG_LEVEL", "INFO"))
     try:
         settings = ServingSettings.from_environment(os.environ)
     except SettingsError as error:
         log.error("settings: %s", error)
         return 1
-    return asyncio.run(_serve(settings))
+    try:
+        status = asyncio.run(_serve(settings))
+    except SystemExit:  # uvicorn's, where it can't listen
+        status = 1
+    # A thread amid loading can't be interrupted, and torch takes seconds to go: nothing of it needs an orderly end.
+    sys.stdout.flush()
+    os._exit(status)
 
 
 async def _serve(settings: ServingSettings) -> int:
@@ -66,29 +72,21 @@ async def _serve(settings: ServingSettings) -> int:
         loop.add_signal_handler(number, asked_to_stop.set)
 
     listening = asyncio.create_task(server.serve())
-    loading = asyncio.create_task(asyncio.to_thread(_load, serving, settings, executor))
+    loading = loop.run_in_executor(executor, _load, serving, settings, executor)
     stopping = asyncio.create_task(asked_to_stop.wait())
-    await asyncio.wait({listening, loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    first: set[asyncio.Future[object]] = {loading, stopping}  # type: ignore[arg-type]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     status = 0
     if loading.done() and loading.exception() is not None:
         log.error("the model could not be loaded: %s", loading.exception(), exc_info=loading.exception())
         status = 1
     else:
-        # Uvicorn ends by itself only where it can't listen.
-        await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if listening.done():
-            status = 1
+        await stopping
         await _drain(serving, settings.drain_seconds)
     server.should_exit = True
     stopping.cancel()
-    with contextlib.suppress(SystemExit):
-        await listening
+    await listening
     log.info("stopped")
-    sys.stdout.flush()
-    if not loading.done():
-        # A thread amid loading can't be interrupted, and nothing of what it does needs an orderly end.
-        os._exit(status)
-    executor.shutdown(wait=False, cancel_futures=True)
     return status
 
 
@@ -111,6 +109,7 @@ def _load(serving: Serving, settings: ServingSettings, executor: ThreadPoolExecu
     started = time.monotonic()
     # Threads that spin while they wait made painting ten times slower where another process wanted a core.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from endpoint.serving.checkpoint import Checkpoint
     from endpoint.serving.painter import Painter
     from endpoint.serving.png import Origin

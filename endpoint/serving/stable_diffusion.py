@@ -76,7 +76,7 @@ class StableDiffusion:
             negative, positive = predictions[row : row + 1], predictions[row + 1 : row + 2]
             noise = negative + sample.job.request.guidance_scale * (positive - negative)
             if self._guidance_rescale > 0:
-                noise = rescale_noise_cfg(noise, positive, self._guidance_rescale)  # type: ignore[no-untyped-call]
+                noise = rescale_noise_cfg(noise, positive, self._guidance_rescale)
             guided.append(noise)
             row += 2
         return guided

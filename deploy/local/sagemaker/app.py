@@ -43,6 +43,7 @@ class SageMaker:
     """Everything behind the routes."""
 
     def __init__(self, settings: SageMakerSettings) -> None:
+        settings.folder.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.gateway = Gateway(settings)
         self.faults = Faults()

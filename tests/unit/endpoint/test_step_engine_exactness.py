@@ -15,26 +15,12 @@ from diffusers import (
     PNDMScheduler,
 )
 
-from endpoint.contract import GenerateRequest, OutputLocation
+from endpoint.contract import GenerateRequest
 from endpoint.serving.paint_job import PaintJob
 from endpoint.serving.stable_diffusion import StableDiffusion
 from endpoint.serving.step_engine import StepEngine
+from tests.fakes.generate_requests import a_request
 from tests.fakes.random_checkpoint import random_stable_diffusion, zero_snr_ddim
-
-
-def request_for(**changes: Any) -> GenerateRequest:
-    settings: dict[str, Any] = {
-        "job_id": "job-1",
-        "prompt": "a large red circle",
-        "negative_prompt": "",
-        "width": 64,
-        "height": 64,
-        "seeds": [7],
-        "steps": 4,
-        "guidance_scale": 3.0,
-        "output": OutputLocation(bucket="pictures", prefix="tenants/t/jobs/job-1/"),
-    }
-    return GenerateRequest(**{**settings, **changes})
 
 
 def paint_together(pipeline: Any, requests: list[GenerateRequest], max_batch: int, **options: Any) -> list[np.ndarray]:
@@ -63,7 +49,7 @@ SCHEDULERS: dict[str, Any] = {
 def test_matches_stock_diffusers(name: str, guidance_scale: float) -> None:
     pipeline = random_stable_diffusion(SCHEDULERS[name]())
     pipeline.set_progress_bar_config(disable=True)
-    request = request_for(guidance_scale=guidance_scale, negative_prompt="blue", width=64, height=96)
+    request = a_request(guidance_scale=guidance_scale, negative_prompt="blue", width=64, height=96)
     stock = pipeline(
         request.prompt,
         negative_prompt=request.negative_prompt,
@@ -87,7 +73,7 @@ def test_matches_stock_diffusers(name: str, guidance_scale: float) -> None:
 def test_guidance_rescale_matches_stock_diffusers() -> None:
     pipeline = random_stable_diffusion()
     pipeline.set_progress_bar_config(disable=True)
-    request = request_for(guidance_scale=6.0)
+    request = a_request(guidance_scale=6.0)
     stock = pipeline(
         request.prompt,
         width=64,
@@ -107,7 +93,7 @@ def test_guidance_rescale_matches_stock_diffusers() -> None:
 def test_distilled_model_with_guidance_embedding_matches_stock_diffusers() -> None:
     pipeline = random_stable_diffusion(time_cond_proj_dim=16)
     pipeline.set_progress_bar_config(disable=True)
-    request = request_for(guidance_scale=5.0)
+    request = a_request(guidance_scale=5.0)
     stock = pipeline(
         request.prompt,
         width=64,
@@ -131,7 +117,7 @@ MIXED = [
 
 @pytest.mark.parametrize("scheduler", ["zero-snr v-prediction DDIM", "DPM++ Karras", "Euler ancestral"])
 def test_alone_or_beside_others_is_the_same_to_the_bit_one_at_a_time(scheduler: str) -> None:
-    requests = [request_for(**changes) for changes in MIXED]
+    requests = [a_request(**changes) for changes in MIXED]
     together = paint_together(random_stable_diffusion(SCHEDULERS[scheduler]()), requests, max_batch=1)
     alone = [
         picture
@@ -148,7 +134,7 @@ def test_alone_or_beside_others_is_the_same_to_the_bit_one_at_a_time(scheduler: 
 
 @pytest.mark.parametrize("scheduler", ["zero-snr v-prediction DDIM", "DPM++ Karras", "Euler"])
 def test_batched_latents_equal_those_made_alone(scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    requests = [request_for(**changes) for changes in MIXED]
+    requests = [a_request(**changes) for changes in MIXED]
     pipeline = random_stable_diffusion(SCHEDULERS[scheduler]())
     alone = [
         _denoise(StableDiffusion(pipeline), PaintJob(request), index).latents
