@@ -68,20 +68,20 @@ def is_well_formed(body: Any) -> bool:
     if not isinstance(body, dict):
         return False
     if "command" in body:
-        return all(isinstance(body.get(name), str) and body[name] for name in STRINGS_OF_A_COMMAND)
+        return all(_is_id(body.get(name)) for name in STRINGS_OF_A_COMMAND)
     match body.get("type"):
         case "url_verification":
             return isinstance(body.get("challenge"), str)
         case "event_callback":
             event = body.get("event")
-            return isinstance(body.get("team_id"), str) and isinstance(event, dict) and _is_event(event)
+            return _is_id(body.get("team_id")) and isinstance(event, dict) and _is_event(event)
         case "block_actions":
             actions = body.get("actions")
             return (
                 _has_people(body)
                 and isinstance(actions, list)
                 and bool(actions)
-                and all(isinstance(one, dict) and isinstance(one.get("action_id"), str) for one in actions)
+                and all(isinstance(one, dict) and _is_id(one.get("action_id")) for one in actions)
                 and isinstance(body.get("message", {}), dict)
                 and (not _is_ours(actions) or _is_press(body))
             )
@@ -89,7 +89,7 @@ def is_well_formed(body: Any) -> bool:
             view = body.get("view")
             return _has_people(body) and isinstance(view, dict) and _is_view(view)
         case "block_suggestion":
-            return _has_people(body) and isinstance(body.get("action_id"), str)
+            return _has_people(body) and _is_id(body.get("action_id"))
         case _:
             return "ssl_check" in body
 
@@ -101,7 +101,7 @@ def _is_event(event: dict[str, Any]) -> bool:
         return True
     texts = ("channel", "ts")
     optional = ("user", "thread_ts", "bot_id", "subtype", "channel_type", "text", "user_team", "team")
-    return all(isinstance(event.get(name), str) for name in texts) and all(
+    return all(_is_id(event.get(name)) for name in texts) and all(
         isinstance(event.get(name, ""), str | None) for name in optional
     )
 
@@ -114,16 +114,16 @@ def _is_press(body: dict[str, Any]) -> bool:
     container = body.get("container")
     return (
         isinstance(container, dict)
-        and all(isinstance(container.get(name), str) for name in ("channel_id", "message_ts"))
-        and isinstance(body["actions"][0].get("action_ts"), str)
-        and isinstance(body.get("trigger_id"), str)
+        and all(_is_id(container.get(name)) for name in ("channel_id", "message_ts"))
+        and _is_id(body["actions"][0].get("action_ts"))
+        and _is_id(body.get("trigger_id"))
     )
 
 
 def _is_view(view: dict[str, Any]) -> bool:
     state = view.get("state")
     return (
-        isinstance(view.get("id"), str)
+        _is_id(view.get("id"))
         and isinstance(view.get("callback_id"), str)
         and isinstance(view.get("private_metadata", ""), str)
         and isinstance(state, dict)
@@ -133,12 +133,11 @@ def _is_view(view: dict[str, Any]) -> bool:
 
 def _has_people(body: dict[str, Any]) -> bool:
     user, team = body.get("user"), body.get("team")
-    return (
-        isinstance(user, dict)
-        and isinstance(user.get("id"), str)
-        and isinstance(team, dict)
-        and isinstance(team.get("id"), str)
-    )
+    return isinstance(user, dict) and _is_id(user.get("id")) and isinstance(team, dict) and _is_id(team.get("id"))
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _body(event: dict[str, Any]) -> str | None:

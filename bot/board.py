@@ -46,6 +46,15 @@ class Board:
         record = self._store.get(Place(team, channel, ts).key)
         return record.data if record is not None else None
 
+    def show_last_word(self, place: Place, view: Message) -> bool:
+        """Show that nothing more can be done; whether the message now shows some end, this one or a better one."""
+        try:
+            shown = self.show(place, GIVEN_UP, view)
+        except SlackRefused:
+            return False
+        facts = self.facts(place.team, place.channel, place.ts) or {}
+        return shown is Shown.SHOWN or facts.get("shown_rank", -1) >= GIVEN_UP
+
     def open(self, place: Place, rank: int, view: Message, **facts: Any) -> None:
         """Begin the record of a message that has just been posted with `view`; an existing one stays."""
         data = {**facts, "thread_ts": place.thread_ts, "rank": rank, "shown_rank": rank, "view": view.to_json()}

@@ -56,7 +56,8 @@ class Invocation:
 
     def to_json(self) -> str:
         """The queue message's body."""
-        document = {key: value for key, value in asdict(self).items() if value not in (None, {}, "", 0)}
+        always = ("kind", "request_key", "team", "channel", "member", "at", "version")
+        document = {key: value for key, value in asdict(self).items() if value or key in always}
         return json.dumps(document, ensure_ascii=False)
 
     @classmethod

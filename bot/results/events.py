@@ -7,7 +7,6 @@ import json
 from pydantic import ValidationError
 
 from backend_lambda.contract.events import EVENT_TYPES, SOURCE, JobEvent, JobProgressed
-from bot.board import GIVEN_UP
 from bot.leases import LeaseHeld, LeaseLost
 from bot.logs import log, new_reference
 from bot.results.deliver import deliver
@@ -16,6 +15,7 @@ from bot.results.progress import show_progress
 from bot.results.request import request_of
 from commands.sentences import unexpected
 from commands.views.failure import failure
+from commands.views.trouble import trouble_message
 
 
 class MalformedEvent(Exception):
@@ -31,7 +31,8 @@ def read_event(body: str) -> JobEvent | None:
         kind = EVENT_TYPES.get(envelope["detail-type"])
         return kind.model_validate(envelope["detail"]) if kind is not None else None
     except (KeyError, TypeError, ValueError, ValidationError) as error:
-        raise MalformedEvent("not an event") from error
+        # What pydantic says holds the document, and so the prompt: only the kind of error goes on.
+        raise MalformedEvent(f"not an event ({type(error).__name__})") from None
 
 
 def handle_event(deps: ResultsDeps, event: JobEvent, message_id: str, is_last_try: bool) -> None:
@@ -60,7 +61,11 @@ def handle_event(deps: ResultsDeps, event: JobEvent, message_id: str, is_last_tr
 
 
 def _give_up(deps: ResultsDeps, event: JobEvent, reference: str) -> None:
+    """Tell the person: in the job's message, or in private where that is gone or out of reach."""
     request = request_of(deps.store, event)
-    if request is not None:
-        view = failure(event.settings.prompt, request.member, unexpected(reference), request.key)
-        deps.board.show(request.place, GIVEN_UP, view)
+    if request is None:
+        return
+    trouble = unexpected(reference)
+    view = failure(event.settings.prompt, request.member, trouble, request.key)
+    if not deps.board.show_last_word(request.place, view):
+        deps.slack.write_to(request.member, trouble_message(trouble))

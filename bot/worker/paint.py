@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.board import FINAL, GIVEN_UP, QUEUED, WAITING
+from bot.board import FINAL, QUEUED, WAITING
 from bot.invocation import Invocation, Kind
 from bot.leases import Work
 from bot.logs import log
@@ -56,8 +56,8 @@ def give_up(deps: WorkerDeps, invocation: Invocation, work: Work | None, trouble
     if data.get("message_ts") and order:
         place = Place(invocation.team, invocation.channel, data["message_ts"], invocation.thread_ts)
         view = failure(order["prompt"], invocation.member, trouble, invocation.request_key)
-        deps.board.show(place, GIVEN_UP, view)
-        return
+        if deps.board.show_last_word(place, view):
+            return
     _tell(deps, invocation, trouble_message(trouble))
 
 

@@ -58,6 +58,10 @@ def press(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
 
 def _again(deps: WorkerDeps, invocation: Invocation, work: Work, facts: Json, reference: str) -> None:
     """Paint the same once more: a redo with a new seed and in the thread, another try as it was and where it was."""
+    if not facts.get("order"):
+        _answer(deps, invocation, picture_gone())
+        work.finish()
+        return
     order = dict(facts["order"])
     thread_ts = facts.get("thread_ts")
     if invocation.kind is Kind.REDO:
@@ -123,7 +127,8 @@ def _show_picture(deps: WorkerDeps, invocation: Invocation, work: Work, facts: J
     index = invocation.number - 1
     pictures = facts.get("pictures") or []
     if not 0 <= index < len(pictures):
-        _answer(deps, invocation, not_ready())
+        is_deleted = "order" in facts and facts["order"] is None
+        _answer(deps, invocation, picture_gone() if is_deleted else not_ready())
         work.finish()
         return
     settings = FinishedSettings(**facts["settings"])

@@ -109,14 +109,17 @@ class Stage:
         """What the acknowledging function queues when someone presses a button."""
         return Invocation(
             kind=kind,
-            request_key=f"press-{posted.ts}-{action_id}-{member}-{len(self.store.items)}",
             team="T1",
             channel=posted.channel,
             member=member,
             at=self.clock.now(),
             message_ts=posted.ts,
             thread_ts=posted.thread_ts,
-            **{"value": posted.button_value(action_id), **facts},
+            **{
+                "request_key": f"press-{posted.ts}-{action_id}-{member}-{len(self.store.items)}",
+                "value": posted.button_value(action_id),
+                **facts,
+            },
         )
 
     def _deliver(self, handle: Any, body: str, message_id: str | None, receives: int) -> bool:

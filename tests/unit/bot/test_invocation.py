@@ -15,7 +15,7 @@ INVOCATIONS = st.builds(
     Invocation,
     kind=st.sampled_from(Kind),
     request_key=st.text(min_size=1, max_size=20),
-    team=st.text(min_size=1, max_size=12),
+    team=st.text(max_size=12),
     channel=st.text(min_size=1, max_size=12),
     member=st.text(min_size=1, max_size=12),
     at=st.floats(1, 1e10),

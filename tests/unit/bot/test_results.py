@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.leases import LEASE_SECONDS
-from bot.ports.slack import SlackUnavailable
+from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.results.events import MalformedEvent, read_event
 from commands.views.action_ids import DELETE, EDIT, REDO, RETRY
 from tests.fakes.bot import PNG, Crash, CrashPlan
@@ -272,6 +272,28 @@ def test_when_it_can_never_be_delivered_the_person_is_told(stage: Stage) -> None
     del stage.pictures.read  # type: ignore[method-assign]
     stage.finish(job_id)
     assert posted.file_ids, "a redrive from the dead-letter queue still brings the pictures"
+
+
+def test_in_a_channel_that_was_archived_meanwhile_the_person_is_told_in_private(stage: Stage) -> None:
+    job_id, _ = stage.paint()
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise SlackRefused("is_archived")
+
+    stage.slack.update = refuse  # type: ignore[method-assign]
+    assert not stage.announce(stage.api.event(job_id, "JobSucceeded"), message_id="m", receives=5)
+
+    [(who, view)] = stage.slack.told
+    assert who == "@U1" and "Reference" in view.text
+
+
+def test_what_is_malformed_does_not_get_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    job_id, _ = stage.paint("a very secret boat")
+    envelope = stage.api.event(job_id, "JobSucceeded")
+    del envelope["detail"]["owner"]
+    assert not stage.announce(envelope)
+    assert caplog.records and "secret boat" not in caplog.text
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", "null", '{"source": "other"}', '{"source": "easel.backend"}', "\x00"])

@@ -315,6 +315,22 @@ def test_delete_removes_job_file_and_prompt(stage: Stage) -> None:
     assert posted.says("Deleted by")
 
 
+def test_buttons_of_a_deleted_result_that_somebody_still_sees_do_nothing(stage: Stage) -> None:
+    job_id, posted = stage.paint("a red boat", order={"pictures": 2})
+    stage.finish(job_id)
+    presses = [
+        stage.press(posted, Kind.REDO, REDO, member="U2"),
+        stage.press(posted, Kind.PICTURE, f"{PICTURE}2", number=2),
+        stage.press(posted, Kind.DELETE, DELETE),
+    ]
+    assert stage.work(stage.press(posted, Kind.DELETE, DELETE, request_key="first"))
+
+    for press in presses:
+        assert stage.work(press)
+    assert len(stage.api.jobs) == len(stage.slack.messages) == 1
+    assert ["has been deleted" in view.text for _, view in stage.slack.told] == [True, True]
+
+
 def test_only_the_requester_may_delete(stage: Stage) -> None:
     job_id, posted = stage.paint()
     stage.finish(job_id)
