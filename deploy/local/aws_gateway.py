@@ -49,7 +49,7 @@ def gateway_environment(
 
     `folder`: for everything that MiniStack leaves lying about. Credentials and Python paths are not inherited.
     """
-    dropped = ("AWS_", "MINISTACK_", "PYTHONPATH", "LAMBDA_", "S3_")
+    dropped = ("AWS_", "MINISTACK_", "PYTHONPATH", "LAMBDA_", "S3_", "PERSIST_STATE", "STATE_DIR")
     return {
         **{name: value for name, value in inherited.items() if not name.startswith(dropped)},
         "AUTH": "true",

@@ -41,6 +41,7 @@ class LocalAws:
             folder=folder,
             sagemaker_url=f"http://127.0.0.1:{sagemaker_port}",
         )
+        self._aside: dict[str, list[dict[str, Any]]] = {}
         self._gateway: subprocess.Popen[bytes] | None = None
         self.sagemaker = SageMakerServer(self.settings)
 
@@ -105,16 +106,22 @@ class LocalAws:
         return url, arn
 
     def receive(self, url: str, wanted: Any = lambda message: True, timeout_seconds: float = 30) -> dict[str, Any]:
-        """The next message that is wanted, as JSON; the others are dropped."""
+        """The first message that is wanted, as JSON; the others are kept for later calls."""
+        aside = self._aside.setdefault(url, [])
+        for body in aside:
+            if wanted(body):
+                aside.remove(body)
+                return body
         sqs = self.client("sqs")
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=1)
             for message in answer.get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                body: dict[str, Any] = json.loads(message["Body"])
+                body = json.loads(message["Body"])
                 if wanted(body):
                     return body
+                aside.append(body)
         raise AssertionError(f"no such message within {timeout_seconds} s")
 
 

@@ -29,6 +29,8 @@ _EVENT_STATUS = {
 }
 # How long work in hand may take when its instance goes away; the longest invocation there is.
 _DRAIN_SECONDS = 3_600.0
+# When the whole stack ends, nobody waits for pictures any more.
+_CLOSING_GRACE_SECONDS = 3.0
 
 
 class Endpoint:
@@ -132,7 +134,7 @@ class Endpoint:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.queue:
             await self.queue.close()
-        await self.fleet.close()
+        await self.fleet.close(grace_seconds=_CLOSING_GRACE_SECONDS)
 
     def _begin(self, change: Any) -> None:
         self._change = asyncio.create_task(change)

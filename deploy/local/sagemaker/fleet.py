@@ -16,7 +16,7 @@ from typing import Any
 from deploy.local.sagemaker.catalog import primary_container
 from deploy.local.sagemaker.container_credentials import ContainerCredentials
 from deploy.local.sagemaker.gateway import Gateway
-from deploy.local.sagemaker.instance import Instance, InstanceFailed
+from deploy.local.sagemaker.instance import GRACE_SECONDS, Instance, InstanceFailed
 from deploy.local.sagemaker.log_shipper import ship_log
 from deploy.local.sagemaker.model_cache import ModelCache
 from deploy.local.sagemaker.settings import SageMakerSettings
@@ -86,21 +86,21 @@ class Fleet:
             if isinstance(each, Instance):
                 self._take_in(each)
 
-    async def shrink_to(self, count: int, wait_seconds: float) -> None:
-        """Retire what is too much, idle instances first; work in hand is finished, for at most that long."""
+    async def shrink_to(self, count: int, wait_seconds: float, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Retire what is too much, idle instances first; work in hand is finished, for at most `wait_seconds`."""
         self.desired = count
         standing = sorted(self._standing, key=lambda each: each.running)
         surplus = standing[: max(0, len(standing) - count)]
         for each in surplus:
             each.draining = True
         self._on_change()
-        await asyncio.gather(*(each.retire(wait_seconds) for each in surplus))
+        await asyncio.gather(*(each.retire(wait_seconds, grace_seconds) for each in surplus))
         self._instances = [each for each in self._instances if each not in surplus]
 
-    async def close(self, wait_seconds: float = 0.0) -> None:
+    async def close(self, wait_seconds: float = 0.0, grace_seconds: float = GRACE_SECONDS) -> None:
         """End all of it."""
         self._closed = True
-        await self.shrink_to(0, wait_seconds)
+        await self.shrink_to(0, wait_seconds, grace_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

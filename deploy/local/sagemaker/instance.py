@@ -19,7 +19,7 @@ import httpx
 from deploy.local.processes import free_port
 
 _PR_SET_PDEATHSIG = 1
-_DRAIN_SECONDS = 30.0  # SageMaker kills a container that long after SIGTERM
+GRACE_SECONDS = 30.0  # SageMaker kills a container that long after SIGTERM
 _PING_SECONDS = 2.0
 
 
@@ -111,14 +111,14 @@ class Instance:
         timeout = httpx.Timeout(timeout_seconds, connect=5)
         return await self._http.post("/invocations", content=body, headers=dict(headers), timeout=timeout)
 
-    async def retire(self, wait_seconds: float) -> None:
-        """Take nothing new, finish what runs (at most that long), then SIGTERM, then SIGKILL."""
+    async def retire(self, wait_seconds: float, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Take nothing new, finish what runs (at most `wait_seconds`), then SIGTERM, then SIGKILL."""
         self.draining = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), wait_seconds)
-        await self.stop()
+        await self.stop(grace_seconds)
 
-    async def stop(self, grace_seconds: float = _DRAIN_SECONDS) -> None:
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """SIGTERM, and SIGKILL after the grace."""
         self.draining = True
         process = self._process

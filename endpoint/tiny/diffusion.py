@@ -1,0 +1,139 @@
+"""Trains the UNet and the text encoder together on cached latents."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from endpoint.tiny.captions import random_caption
+from endpoint.tiny.latents import LatentSet
+from endpoint.tiny.pipeline import new_scheduler
+from endpoint.tiny.progress import Checkpoint, one_cycle
+from endpoint.tiny.tokenizer import new_tokenizer
+from endpoint.tiny.unet import new_text_encoder, new_unet
+from endpoint.tiny.workers import Worker
+
+_BATCH = 32
+_PEAK_LEARNING_RATE = 1e-3
+_EMPTY_CAPTIONS = 0.1
+_EMA_DECAY = 0.998
+
+
+class MovingAverage:
+    """The exponential moving average of some modules' parameters: what is shipped."""
+
+    def __init__(self, *modules: torch.nn.Module) -> None:
+        self._parameters = [parameter for module in modules for parameter in module.parameters()]
+        self._average = [parameter.detach().clone() for parameter in self._parameters]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Takes the parameters in; more eagerly at first."""
+        decay = min(_EMA_DECAY, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._average, [parameter.detach() for parameter in self._parameters], 1 - decay)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchanges the parameters with their average; a second call undoes it."""
+        for parameter, average in zip(self._parameters, self._average, strict=True):
+            kept = parameter.detach().clone()
+            parameter.copy_(average)
+            average.copy_(kept)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages, by position."""
+        return {str(number): tensor for number, tensor in enumerate(self._average)}
+
+    @torch.no_grad()
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restores what `state_dict` gave."""
+        for number, tensor in enumerate(self._average):
+            tensor.copy_(state_dict[str(number)])
+
+
+def train_diffusion(worker: Worker, work: Path, sets: list[LatentSet], steps: int, seed: int) -> None:
+    """Trains into the checkpoint `work`/unet.pt, going on from it where it exists."""
+    tokenizer = new_tokenizer()
+    unet, text_encoder = new_unet(seed + 1), new_text_encoder(tokenizer, seed + 2)
+    trained = [*unet.parameters(), *text_encoder.parameters()]
+    optimizer = torch.optim.AdamW(trained, lr=1.0, weight_decay=1e-2, betas=(0.9, 0.99))
+    average = MovingAverage(unet, text_encoder)
+    checkpoint = Checkpoint(
+        work / "unet.pt", unet=unet, text_encoder=text_encoder, optimizer=optimizer, average=average
+    )
+    first = checkpoint.load()
+    if first >= steps:
+        return
+    # Which format comes next is everybody's, what is drawn from it each worker's own.
+    formats, rng = random.Random(f"formats {seed} {first}"), random.Random(f"diffusion {seed} {first} {worker.number}")
+    torch.manual_seed((seed * 1_000_003 + first) * 64 + worker.number)
+    signal = new_scheduler().alphas_cumprod
+    # Only the native format is compiled: compiling for another costs more than it saves.
+    compiled = torch.compile(unet)
+    shares = [len(part.scenes) for part in sets]
+    unet.train()
+    text_encoder.train()
+    started, losses = time.monotonic(), []
+    for step in range(first, steps):
+        for group in optimizer.param_groups:
+            group["lr"] = one_cycle(step, steps, _PEAK_LEARNING_RATE)
+        (part,) = formats.choices(sets, shares)
+        model = compiled if part is sets[0] else unet
+        loss = _loss(model, text_encoder, tokenizer, part, signal, rng, _BATCH // worker.count)
+        optimizer.zero_grad()
+        loss.backward()
+        worker.average_gradients(trained)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        average.update(step)
+        losses.append(loss.item())
+        if worker.leads and (step + 1) % 50 == 0:
+            mean = sum(losses) / len(losses)
+            print(f"unet {step + 1}/{steps} loss {mean:.4f} {time.monotonic() - started:.0f} s", flush=True)
+            losses = []
+        if worker.leads and ((step + 1) % 250 == 0 or step + 1 == steps):
+            checkpoint.save(step + 1)
+    worker.wait_for_all()
+
+
+def load_diffusion(work: Path, tokenizer: CLIPTokenizer) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    """The averaged UNet and text encoder of the checkpoint `work`/unet.pt."""
+    unet, text_encoder = new_unet(0), new_text_encoder(tokenizer, 0)
+    average = MovingAverage(unet, text_encoder)
+    Checkpoint(work / "unet.pt", average=average).load()
+    average.swap()
+    return unet.eval(), text_encoder.eval()
+
+
+def _loss(
+    unet: Any,
+    text_encoder: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    part: LatentSet,
+    signal: torch.Tensor,
+    rng: random.Random,
+    batch: int,
+) -> torch.Tensor:
+    chosen = [rng.randrange(len(part.scenes)) for _ in range(batch)]
+    captions = ["" if rng.random() < _EMPTY_CAPTIONS else random_caption(part.scenes[at], rng) for at in chosen]
+    tokens = tokenizer(
+        captions, padding="max_length", truncation=True, max_length=tokenizer.model_max_length, return_tensors="pt"
+    ).input_ids
+    latents = part.latents[chosen].contiguous(memory_format=torch.channels_last)
+    # A shift towards the noisy end, where colours and places are decided.
+    uniform = torch.rand(batch)
+    timesteps = (1000 * (1 - (1 - uniform) ** 1.25)).long().clamp(0, 999)
+    kept = signal[timesteps].view(-1, 1, 1, 1)
+    noise = torch.randn_like(latents)
+    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+    target = kept.sqrt() * noise - (1 - kept).sqrt() * latents
+    with torch.autocast("cpu", torch.bfloat16):
+        text = text_encoder(tokens).last_hidden_state
+        predicted = unet(noisy, timesteps, text).sample
+    return torch.nn.functional.mse_loss(predicted.float(), target)

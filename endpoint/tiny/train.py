@@ -1,0 +1,53 @@
+"""Trains the miniature model from nothing: `python -m endpoint.tiny.train --out endpoint/tiny/model`.
+
+Three stages, each resumed where it was cut off: the VAE on rich pictures, the drawings' latents, the UNet with the
+text encoder. Everything is seeded. `docs/tiny-model.md` says what it takes and what came of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from endpoint.tiny.diffusion import load_diffusion, train_diffusion
+from endpoint.tiny.latent_space import finish_vae, load_vae
+from endpoint.tiny.latents import encode_drawings, load_latents
+from endpoint.tiny.pipeline import MODEL_DIR, assemble, save
+from endpoint.tiny.tokenizer import new_tokenizer
+from endpoint.tiny.vae import train_vae
+from endpoint.tiny.workers import run_workers
+
+SEED = 7
+VAE_STEPS = 3600
+UNET_STEPS = 6000
+DRAWINGS = 14000
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description="Train the miniature model from its own drawings.")
+    parser.add_argument("--out", type=Path, default=MODEL_DIR, help="where the pipeline is saved")
+    parser.add_argument("--work", type=Path, default=Path("out/tiny-training"), help="checkpoints and latents")
+    parser.add_argument("--vae-steps", type=int, default=VAE_STEPS)
+    parser.add_argument("--unet-steps", type=int, default=UNET_STEPS)
+    parser.add_argument("--drawings", type=int, default=DRAWINGS)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--workers", type=int, default=2, help="processes, one core each; a power of two up to 4")
+    parser.add_argument("--only-save", action="store_true", help="save what the checkpoints hold, train nothing")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    if not options.only_save:
+        run_workers(options.workers, train_vae, options.work, options.vae_steps, options.seed)
+        finish_vae(options.work, options.seed)
+        run_workers(options.workers, encode_drawings, options.work, options.drawings, options.seed)
+        sets = load_latents(options.work, options.workers, options.drawings, options.seed)
+        run_workers(options.workers, train_diffusion, options.work, sets, options.unet_steps, options.seed)
+    tokenizer = new_tokenizer()
+    save(assemble(load_vae(options.work), *load_diffusion(options.work, tokenizer), tokenizer), options.out)
+    print(f"saved {options.out} after {(time.monotonic() - started) / 60:.0f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
