@@ -64,6 +64,14 @@ class Board:
         """Remember facts about a message; returns all of them."""
         return self._change(place, lambda data: {**data, **facts})
 
+    def add(self, place: Place, **values: str) -> None:
+        """Add a value to each named list of facts, unless it is there."""
+
+        def write(data: Json) -> Json:
+            return {**data, **{name: sorted({*data.get(name, []), value}) for name, value in values.items()}}
+
+        self._change(place, write)
+
     def show(self, place: Place, rank: int, view: Message, **facts: Any) -> Shown:
         """Show `view` unless a higher rank is there; `facts` are remembered with it."""
         is_outdated = False

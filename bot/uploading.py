@@ -8,7 +8,7 @@ from bot.ports.clock import Clock
 from bot.ports.slack import Slack
 
 READY_SECONDS = 20.0
-POLL_SECONDS = (0.1, 0.2, 0.3, 0.5, 1.0)
+POLL_SECONDS = (0.15, 0.15, 0.2, 0.3, 0.5, 1.0)
 
 
 def upload_once(slack: Slack, work: Work, fact: str, name: str, alt_text: str, content: bytes) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from bot.board import DELETED
 from bot.invocation import Invocation, Kind
-from bot.leases import Work
+from bot.leases import KEPT_SECONDS, Work
 from bot.logs import log
-from bot.places import Place
+from bot.places import Place, request_record_key
 from bot.ports.backend import ApiRefused, PictureGone, RoleRefused
 from bot.ports.records import Json
 from bot.ports.slack import SlackRefused
@@ -86,12 +87,26 @@ def _delete(deps: WorkerDeps, invocation: Invocation, work: Work, facts: Json, r
     if trouble is not None:
         _answer(deps, invocation, trouble)
     elif not is_cancel:
-        for file_id in facts.get("files", []):
-            _delete_file(deps, file_id)
-        place = _pressed(invocation, facts)
-        deps.board.show(place, DELETED, deleted(invocation.member), order=None, settings=None, pictures=[])
+        _forget(deps, invocation, facts)
         log.info("deleted", extra={"job_id": job_id, "member": invocation.member})
     work.finish()
+
+
+def _forget(deps: WorkerDeps, invocation: Invocation, facts: Json) -> None:
+    """Take pictures and prompt out of Slack and out of the bot's records."""
+    for file_id in facts.get("files", []):
+        _delete_file(deps, file_id)
+    view = deleted(invocation.member)
+    for ts in facts.get("singles", []):
+        with contextlib.suppress(SlackRefused):
+            deps.slack.update(invocation.channel, ts, view)
+    forgotten = {"order": None, "settings": None, "pictures": []}
+    deps.board.show(_pressed(invocation, facts), DELETED, view, **forgotten)
+    key = request_record_key(str(facts.get("request_key")))
+    record = deps.store.get(key)
+    if record is not None and record.data.get("order") is not None:
+        expires_at = int(deps.clock.now() + KEPT_SECONDS)
+        deps.store.replace(key, {**record.data, "order": None}, record.version, expires_at)
 
 
 def _delete_file(deps: WorkerDeps, file_id: str) -> None:
@@ -144,7 +159,10 @@ def _show_picture(deps: WorkerDeps, invocation: Invocation, work: Work, facts: J
     wait_until_ready(deps.slack, deps.clock, file_id)
     deps.board.note(place, files=sorted({*facts.get("files", []), file_id}))
     view = single_picture(settings, index, file_id, invocation.member)
-    post_once(deps.slack, deps.clock, work, "message_ts", place.channel, place.root_ts, view, invocation.request_key)
+    ts = post_once(
+        deps.slack, deps.clock, work, "message_ts", place.channel, place.root_ts, view, invocation.request_key
+    )
+    deps.board.note(place, singles=sorted({*facts.get("singles", []), ts}))
     work.finish()
 
 

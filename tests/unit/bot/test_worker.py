@@ -315,6 +315,19 @@ def test_delete_removes_job_file_and_prompt(stage: Stage) -> None:
     assert posted.says("Deleted by")
 
 
+def test_delete_takes_the_single_pictures_and_the_words_with_it(stage: Stage) -> None:
+    job_id, posted = stage.paint("a secret boat", order={"pictures": 2})
+    stage.finish(job_id)
+    assert stage.work(stage.press(posted, Kind.PICTURE, f"{PICTURE}1", number=1))
+    assert stage.work(stage.press(posted, Kind.PICTURE, f"{PICTURE}2", number=2))
+    assert stage.work(stage.press(posted, Kind.DELETE, DELETE))
+
+    assert len(stage.slack.messages) == 3 and stage.slack.shown_files == []
+    assert all(uploaded.is_deleted for uploaded in stage.slack.files.values()) and len(stage.slack.files) == 3
+    assert all(message.says("Deleted by") and not message.says("secret") for message in stage.slack.messages)
+    assert not [key for key, (data, _) in stage.store.items.items() if "secret" in data]
+
+
 def test_buttons_of_a_deleted_result_that_somebody_still_sees_do_nothing(stage: Stage) -> None:
     job_id, posted = stage.paint("a red boat", order={"pictures": 2})
     stage.finish(job_id)
