@@ -100,7 +100,7 @@ def _forget(deps: WorkerDeps, invocation: Invocation, facts: Json) -> None:
     for ts in facts.get("singles", []):
         with contextlib.suppress(SlackRefused):
             deps.slack.update(invocation.channel, ts, view)
-    forgotten = {"order": None, "settings": None, "pictures": []}
+    forgotten: Json = {"order": None, "settings": None, "pictures": []}
     deps.board.show(_pressed(invocation, facts), DELETED, view, **forgotten)
     key = request_record_key(str(facts.get("request_key")))
     record = deps.store.get(key)
@@ -157,12 +157,11 @@ def _show_picture(deps: WorkerDeps, invocation: Invocation, work: Work, facts: J
         return
     file_id = upload_once(deps.slack, work, "file_id", name, alt_text(settings), content)
     wait_until_ready(deps.slack, deps.clock, file_id)
-    deps.board.note(place, files=sorted({*facts.get("files", []), file_id}))
+    deps.board.add(place, files=file_id)
     view = single_picture(settings, index, file_id, invocation.member)
-    ts = post_once(
-        deps.slack, deps.clock, work, "message_ts", place.channel, place.root_ts, view, invocation.request_key
-    )
-    deps.board.note(place, singles=sorted({*facts.get("singles", []), ts}))
+    key, channel = invocation.request_key, place.channel
+    ts = post_once(deps.slack, deps.clock, work, "message_ts", channel, place.root_ts, view, key)
+    deps.board.add(place, singles=ts)
     work.finish()
 
 
