@@ -24,13 +24,13 @@ class PaintJob:
     """
 
     request: GenerateRequest
-    pictures: list[Future[Pixels]] = field(default_factory=list)
-    created_at: float = field(default_factory=time.monotonic)
-    begun_at: float | None = None
-    denoise_seconds: float = 0.0
-    decode_seconds: float = 0.0
-    _fractions: list[float] = field(default_factory=list)
-    _stopped: InvocationFailed | None = None
+    pictures: list[Future[Pixels]] = field(init=False)
+    created_at: float = field(default_factory=time.monotonic, init=False)
+    begun_at: float | None = field(default=None, init=False)
+    denoise_seconds: float = field(default=0.0, init=False)
+    decode_seconds: float = field(default=0.0, init=False)
+    _fractions: list[float] = field(init=False)
+    _stopped: InvocationFailed | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.pictures = [Future() for _ in self.request.seeds]

@@ -27,6 +27,7 @@ class Sample:
     negative: torch.Tensor | None
     """None where guidance is off: then one forward a step is enough."""
     timestep_condition: torch.Tensor | None
+    step_takes_generator: bool
     step: int = 0
 
     @staticmethod
@@ -56,6 +57,7 @@ class Sample:
             prompt=prompt,
             negative=negative,
             timestep_condition=timestep_condition,
+            step_takes_generator="generator" in inspect.signature(scheduler.step).parameters,
         )
 
     @property
@@ -75,9 +77,7 @@ class Sample:
 
     def apply(self, noise_prediction: torch.Tensor) -> None:
         """Take the step."""
-        options: dict[str, Any] = {}
-        if "generator" in inspect.signature(self.scheduler.step).parameters:
-            options["generator"] = self.generator
+        options = {"generator": self.generator} if self.step_takes_generator else {}
         self.latents = self.scheduler.step(
             noise_prediction, self.timestep, self.latents, **options, return_dict=False
         )[0]

@@ -20,8 +20,8 @@ class StableDiffusion:
 
     def __init__(self, pipeline: Any, *, guidance_rescale: float = 0.0, embedding_cache_entries: int = 256) -> None:
         self._pipeline = pipeline
-        self._unet = pipeline.unet.to(memory_format=torch.channels_last)
-        self._vae = pipeline.vae.to(memory_format=torch.channels_last)
+        self._unet = pipeline.unet
+        self._vae = pipeline.vae
         self._guidance_rescale = guidance_rescale
         self._embeddings = PromptEmbeddings(self._encode, embedding_cache_entries)
 

@@ -118,6 +118,36 @@ def test_not_a_number_is_a_failure() -> None:
     engine.stop()
 
 
+def test_checkpoint_of_another_task_paints_from_text(tmp_path: Path) -> None:
+    from diffusers import StableDiffusionImg2ImgPipeline
+
+    other = StableDiffusionImg2ImgPipeline.from_pipe(random_stable_diffusion())
+    engine = load_engine(Checkpoint.read(save(other, tmp_path)), SETTINGS)
+    assert type(engine) is StepEngine
+    engine.stop()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_paints_nearly_the_same_in_every_precision(tmp_path: Path, dtype: str) -> None:
+    checkpoint = Checkpoint.read(save(random_stable_diffusion(), tmp_path))
+    engine = load_engine(checkpoint, ServingSettings.from_environment({"EASEL_THREADS": "1", "EASEL_DTYPE": dtype}))
+    job = PaintJob(a_request())
+    engine.submit(job)
+    stock = random_stable_diffusion()
+    picture = stock(
+        job.request.prompt,
+        width=64,
+        height=64,
+        num_inference_steps=job.request.steps,
+        guidance_scale=job.request.guidance_scale,
+        generator=torch.Generator().manual_seed(job.request.seeds[0]),
+        output_type="np",
+    ).images[0]
+    difference = np.abs(job.pictures[0].result(60) / 255 - picture).max()
+    assert difference < (0.5 / 255 + 1e-4 if dtype == "float32" else 0.1)
+    engine.stop()
+
+
 def test_each_checkpoint_gets_its_engine(tmp_path: Path) -> None:
     card = json.dumps({"native_width": 64, "native_height": 64, "default_steps": 1})
     others = save(random_stable_diffusion_xl(), tmp_path / "xl", card)

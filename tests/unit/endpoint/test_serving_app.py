@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -20,12 +21,13 @@ from starlette.testclient import TestClient
 from endpoint.contract import EndpointError, Manifest, Progress
 from endpoint.serving.app import Phase, Serving, create_app
 from endpoint.serving.checkpoint import Checkpoint
+from endpoint.serving.errors import InvocationFailed
 from endpoint.serving.load_model import load_engine
 from endpoint.serving.painter import Painter
 from endpoint.serving.png import Origin
 from endpoint.serving.settings import ServingSettings
 from tests.fakes.fake_picture_store import FakePictureStore
-from tests.fakes.generate_requests import request_fields
+from tests.fakes.generate_requests import a_request, request_fields
 from tests.fakes.random_checkpoint import random_stable_diffusion, save
 
 CARD = {"name": "random", "native_width": 64, "native_height": 64, "max_pixels": 512 * 512}
@@ -184,6 +186,16 @@ def test_slow_storage_does_not_hold_painting_up(client: TestClient, store: FakeP
     stored = time.monotonic() - begun - timings.denoise_seconds - timings.decode_seconds
     # Four pictures at once, then the grid, then the manifest: three waits of half a second, and not six.
     assert 1.0 < stored < 2.7
+
+
+def test_nobody_paints_for_a_caller_who_has_hung_up(serving: Serving, store: FakePictureStore) -> None:
+    async def hung_up() -> bool:
+        return True
+
+    assert serving.painter is not None
+    with pytest.raises(InvocationFailed, match="cancelled"):
+        asyncio.run(serving.painter.paint(a_request(steps=150, width=512, height=512), hung_up))
+    assert PREFIX + "0.png" not in store.files
 
 
 def test_loading_and_draining_take_nothing(serving: Serving, client: TestClient) -> None:
