@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from typing import Any
@@ -190,7 +191,7 @@ def test_cancelled_while_it_waits_it_never_begins(model: WatchedModel) -> None:
 def test_stopping_tells_everyone_and_refuses_the_rest(model: WatchedModel, start: Start) -> None:
     engine, jobs = start({"steps": 150}, {"steps": 150})
     while not model.batches:
-        pass
+        time.sleep(0.001)
     engine.stop()
     assert [failure(job).code for job in jobs] == ["unavailable"] * 2
     assert not engine.alive()
