@@ -41,10 +41,10 @@ class SignedBackendApi:
         job = self._call(credentials, "POST", f"/endpoints/{quote(endpoint, safe='')}/jobs", body)
         return AcceptedJob(job["job_id"], job["state"], job["endpoint"], job["model"], job["settings"])
 
-    def is_open(self, credentials: Credentials, job_id: str) -> bool:
-        """Whether a job is neither finished nor cancelled yet."""
-        job = self._call(credentials, "GET", f"/jobs/{quote(job_id, safe='')}")
-        return not JobState(job["state"]).is_final
+    def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
+        """Cancel an open job; a finished one stays as it is."""
+        job = self._call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}?only=open")
+        return JobState(job["state"]) is JobState.CANCELLED
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Cancel an open job, or delete a finished one's pictures."""

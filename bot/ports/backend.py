@@ -96,8 +96,8 @@ class BackendApi(Protocol):
         """Record and start a job; the same idempotency key gives the same job."""
         ...
 
-    def is_open(self, credentials: Credentials, job_id: str) -> bool:
-        """Whether a job is neither finished nor cancelled yet."""
+    def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
+        """Cancel an open job. Says whether it is cancelled; a job that had finished stays as it is, with its pictures."""
         ...
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:

@@ -119,10 +119,10 @@ def _delete_file(deps: WorkerDeps, file_id: str) -> None:
 def _call_delete(deps: WorkerDeps, invocation: Invocation, job_id: str, reference: str) -> Trouble | None:
     try:
         credentials = deps.credentials_for(invocation)
-        # Deleting a finished job would take away the pictures that are just being posted.
-        if invocation.kind is Kind.CANCEL and not deps.api.is_open(credentials, job_id):
+        if invocation.kind is Kind.DELETE:
+            deps.api.delete_job(credentials, job_id)
+        elif not deps.api.cancel_job(credentials, job_id):
             return already_finished()
-        deps.api.delete_job(credentials, job_id)
     except NoGrant:
         return no_grant()
     except RoleRefused:

@@ -1,4 +1,4 @@
-"""Bolt's own minimal Lambda example (bolt-python, examples/aws_lambda) with a boto3 client; `bench` compares with it."""
+"""Bolt's own minimal Lambda example (bolt-python, examples/aws_lambda) with a boto3 client, for `bench` to compare."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from PIL.PngImagePlugin import PngImageFile
 from deploy.local.slack.client import ActingMember, LocalWorkspace, WaitTimeout
 from deploy.local.slack.client_types import Message
 
-
 # How the fallback texts of `commands.views` begin; a test holds them equal.
 ENDED_WITHOUT_PICTURE = ("That did not work", "Cancelled")
 

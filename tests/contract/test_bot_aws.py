@@ -269,11 +269,11 @@ def test_typed_errors_are_passed_on_at_once(backend: Backend, status: int, docum
     assert backend.requests[0]["path"] == "/v1/jobs/job-1%2F..%2Fx"
 
 
-@pytest.mark.parametrize(("state", "is_open"), [("queued", True), ("running", True), ("succeeded", False)])
-def test_whether_a_job_is_open(backend: Backend, state: str, is_open: bool) -> None:
+@pytest.mark.parametrize(("state", "is_cancelled"), [("cancelled", True), ("succeeded", False), ("failed", False)])
+def test_cancelling_says_whether_the_job_was_still_open(backend: Backend, state: str, is_cancelled: bool) -> None:
     backend.answers = [(200, {**JOB, "state": state})]
-    assert backend.api.is_open(CREDENTIALS, "job-1") is is_open
-    assert (backend.requests[0]["method"], backend.requests[0]["path"]) == ("GET", "/v1/jobs/job-1")
+    assert backend.api.cancel_job(CREDENTIALS, "job-1") is is_cancelled
+    assert (backend.requests[0]["method"], backend.requests[0]["path"]) == ("DELETE", "/v1/jobs/job-1?only=open")
 
 
 def test_nobody_there_is_unavailable() -> None:

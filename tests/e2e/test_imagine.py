@@ -157,6 +157,18 @@ def test_redo_paints_anew_and_delete_takes_message_file_and_pictures_away(
     assert not [entry["Key"] for entry in objects.get("Contents", []) if job_id in entry["Key"]]
 
 
+def test_a_cancelled_job_stops_and_says_so(stack: LocalStack, workspace: LocalWorkspace, ada: ActingMember) -> None:
+    ada.run_command("random", "/imagine a black cloud that nobody wants --n 4 --steps 50")
+    waiting = ada.wait_for_message("random", lambda m: "nobody wants" in m.text and "Cancel" in m.buttons, 30)
+    assert ada.press(waiting, "Cancel").ok
+    ended = ada.wait_for_message(
+        "random", lambda m: "nobody wants" in m.text and m.text.startswith(ENDED_WITHOUT_PICTURE), 30
+    )
+    assert ended.ts == waiting.ts
+    record = next(job for job in jobs(stack) if "nobody wants" in str(job))
+    assert record["state"] == "cancelled"
+
+
 def test_the_form_paints_and_names_mistakes_under_their_fields(workspace: LocalWorkspace, ada: ActingMember) -> None:
     ada.run_command("design", "/imagine")
     view = ada.wait_for_view()

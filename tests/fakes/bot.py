@@ -294,11 +294,15 @@ class FakeBackendApi:
         self.jobs.setdefault(job_id, job)
         return AcceptedJob(job_id, "queued", endpoint, "tiny-world", self.settings(job_id))
 
-    def is_open(self, credentials: Credentials, job_id: str) -> bool:
-        """Unless a test says otherwise."""
+    def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
+        """Unless a test says that it has finished."""
         if job_id not in self.jobs:
             raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
-        return job_id not in self.finished and job_id not in self.deleted
+        if job_id in self.finished:
+            return False
+        if job_id not in self.deleted:
+            self.deleted.append(job_id)
+        return True
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Gone."""
