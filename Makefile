@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 0
 OUT ?= out
 PROMPT ?= a large red circle on a white background
-REQUIREMENTS := requirements.txt $(wildcard */requirements.txt)
+REQUIREMENTS := requirements.txt constraints.txt $(wildcard */requirements.txt)
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
