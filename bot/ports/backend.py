@@ -97,7 +97,7 @@ class BackendApi(Protocol):
         ...
 
     def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
-        """Cancel an open job. Says whether it is cancelled; a job that had finished stays as it is, with its pictures."""
+        """Cancel an open job and say whether it is cancelled; a finished one stays as it is, with its pictures."""
         ...
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:

@@ -109,9 +109,7 @@ class Painter:
 
     async def _finish(self, job: PaintJob) -> Manifest:
         storing: list[float] = []
-        stored = [
-            asyncio.create_task(self._store_picture(job, index, storing)) for index in range(len(job.pictures))
-        ]
+        stored = [asyncio.create_task(self._store_picture(job, index, storing)) for index in range(len(job.pictures))]
         try:
             results = await asyncio.gather(*stored)
         except BaseException:

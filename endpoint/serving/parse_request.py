@@ -74,10 +74,16 @@ def _sentence(detail: ErrorDetails) -> str:
         name, words = bounds[kind]
         return f"{field} is {_shown(detail['input'])}; it must be {words} {facts[name]}."
     allowed = {
-        "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
+        "int_type": "a whole number",
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
         "int_parsing_size": f"a whole number of at most {MAX_SEED}",
-        "float_type": "a number", "float_parsing": "a number", "finite_number": "a finite number",
-        "string_type": "a text", "string_unicode": "a text in valid Unicode", "list_type": "a list",
+        "float_type": "a number",
+        "float_parsing": "a number",
+        "finite_number": "a finite number",
+        "string_type": "a text",
+        "string_unicode": "a text in valid Unicode",
+        "list_type": "a list",
         "literal_error": str(facts.get("expected", "another value")),
         "string_pattern_mismatch": f"of the form {facts.get('pattern', '')}",
     }.get(kind, "another value")

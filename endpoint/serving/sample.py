@@ -78,8 +78,8 @@ class Sample:
     def apply(self, noise_prediction: torch.Tensor) -> None:
         """Take the step."""
         options = {"generator": self.generator} if self.step_takes_generator else {}
-        self.latents = self.scheduler.step(
-            noise_prediction, self.timestep, self.latents, **options, return_dict=False
-        )[0]
+        self.latents = self.scheduler.step(noise_prediction, self.timestep, self.latents, **options, return_dict=False)[
+            0
+        ]
         self.step += 1
         self.job.advance(self.index, self.step / len(self.timesteps))

@@ -128,9 +128,7 @@ def _tokenizer() -> CLIPTokenizer:
     """Bytes as tokens: any text can be written with it."""
     letters = _byte_letters()
     tokens = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    return CLIPTokenizer(
-        vocab={token: number for number, token in enumerate(tokens)}, merges=[], model_max_length=24
-    )
+    return CLIPTokenizer(vocab={token: number for number, token in enumerate(tokens)}, merges=[], model_max_length=24)
 
 
 def _byte_letters() -> list[str]:

@@ -32,9 +32,7 @@ class Studio:
         self.completions, arn = aws.queue("completions")
         sns = aws.client("sns")
         self.topic = sns.create_topic(Name="completions")["TopicArn"]
-        sns.subscribe(
-            TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-        )
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
         allow = {"Effect": "Allow", "Action": ["s3:*", "sns:*", "logs:*"], "Resource": "*"}
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         self.role = aws.role("endpoint", [allow], trust)

@@ -179,9 +179,7 @@ class AsyncQueue:
         bucket, key = _bucket_and_key(location)
         s3 = await self._client("s3")
         content_type = response.headers.get("content-type", "application/octet-stream")
-        await self._gateway.call(
-            s3.put_object, Bucket=bucket, Key=key, Body=response.content, ContentType=content_type
-        )
+        await self._gateway.call(s3.put_object, Bucket=bucket, Key=key, Body=response.content, ContentType=content_type)
 
     async def _fail(self, invocation: AsyncInvocation, reason: str) -> None:
         if invocation.failure_location:

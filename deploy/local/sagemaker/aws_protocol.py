@@ -76,9 +76,7 @@ def error_answer(error: AwsError, *, rest: bool = False) -> Response:
     if rest:
         body, headers = {"message": error.message, "Message": error.message}, {"x-amzn-ErrorType": error.code}
         return Response(json.dumps(body), error.status, headers, media_type="application/json")
-    return Response(
-        json.dumps({"__type": error.code, "message": error.message}), error.status, media_type=JSON_1_1
-    )
+    return Response(json.dumps({"__type": error.code, "message": error.message}), error.status, media_type=JSON_1_1)
 
 
 def _compact(value: Any) -> Any:

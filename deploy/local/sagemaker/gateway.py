@@ -113,6 +113,7 @@ class Gateway:
 
     def _role_session(self, role_arn: str) -> Any:
         if role_arn not in self._roles:
+
             def renew() -> dict[str, str]:
                 given = self.role_metadata(role_arn)
                 return {

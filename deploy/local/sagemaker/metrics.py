@@ -41,9 +41,7 @@ class MetricHistory:
     def window(self, endpoint_name: str, metric: str, begin: float, end: float) -> list[float]:
         """The values that were taken between so many seconds ago (`begin` > `end`)."""
         now = time.monotonic()
-        return [
-            value for moment, value in self._values[endpoint_name, metric] if now - begin <= moment <= now - end
-        ]
+        return [value for moment, value in self._values[endpoint_name, metric] if now - begin <= moment <= now - end]
 
     def forget(self, endpoint_name: str) -> None:
         """Its endpoint is gone."""

@@ -151,9 +151,7 @@ class FakeS3:
         return self
 
     def paginate(self, Bucket: str, Prefix: str) -> list[dict[str, Any]]:
-        found = [
-            {"Key": key, "ETag": str(hash(body))} for key, body in self.objects.items() if key.startswith(Prefix)
-        ]
+        found = [{"Key": key, "ETag": str(hash(body))} for key, body in self.objects.items() if key.startswith(Prefix)]
         return [{"Contents": found[:1]}, {"Contents": found[1:]}]
 
     def download_file(self, bucket: str, key: str, path: str) -> None:

@@ -30,9 +30,7 @@ def test_entry_point_takes_serve_and_train() -> None:
 
 
 def test_requirements_are_exact_and_are_what_is_tested() -> None:
-    pins = dict(
-        line.split("==") for line in REQUIREMENTS.splitlines() if line and not line.startswith("#")
-    )
+    pins = dict(line.split("==") for line in REQUIREMENTS.splitlines() if line and not line.startswith("#"))
     assert {"torch", "diffusers", "transformers", "pydantic", "uvicorn"} <= set(pins)
     assert {name: version(name).split("+")[0] for name in pins} == pins
 

@@ -70,7 +70,7 @@ def test_the_same_picture_has_the_same_bytes() -> None:
 
 def test_grid_names_all_seeds() -> None:
     _, info = read(encode_png(PIXELS, a_request(seeds=[1, 2]), [1, 2], ORIGIN))
-    assert 'Seed: 1, ' in info["parameters"]
+    assert "Seed: 1, " in info["parameters"]
     assert 'Seeds: "1, 2"' in info["parameters"]
     assert json.loads(info["easel"])["seeds"] == [1, 2]
 

@@ -144,9 +144,10 @@ def test_bad_requests(client: TestClient, store: FakePictureStore) -> None:
     refused = error_of(client.post("/invocations", json=request_fields(width=70)), 400)
     assert (refused.code, refused.message) == ("invalid_request", "width is 70; it must be a multiple of 8.")
     assert refused.job_id == "job-1"
-    assert "at most 262144" in error_of(
-        client.post("/invocations", json=request_fields(width=1024, height=1024)), 400
-    ).message
+    assert (
+        "at most 262144"
+        in error_of(client.post("/invocations", json=request_fields(width=1024, height=1024)), 400).message
+    )
     assert error_of(client.post("/invocations", content=b"x" * 2_000_000), 400).code == "invalid_request"
     assert client.get("/invocations").status_code == 405
     assert store.files == {}
@@ -211,9 +212,7 @@ def test_work_that_outlasts_the_drain_is_stopped_at_a_step(serving: Serving, cli
     painter = serving.painter
     assert painter is not None
     with ThreadPoolExecutor(1) as executor:
-        answer = executor.submit(
-            client.post, "/invocations", json=request_fields(steps=150, width=512, height=512)
-        )
+        answer = executor.submit(client.post, "/invocations", json=request_fields(steps=150, width=512, height=512))
         while not painter.running:
             time.sleep(0.01)
         painter.stop_running()

@@ -94,9 +94,7 @@ def test_a_picture_joins_the_running_batch_at_the_next_step(model: WatchedModel,
     engine.start()
     paint(early), paint(late)
     engine.stop()
-    assert [sorted(batch) for batch in model.batches] == (
-        [["early"]] * 3 + [["early", "late"]] * 2 + [["early"]] * 3
-    )
+    assert [sorted(batch) for batch in model.batches] == ([["early"]] * 3 + [["early", "late"]] * 2 + [["early"]] * 3)
 
 
 def test_sizes_are_never_mixed_in_a_batch_and_all_get_their_turn(model: WatchedModel, start: Start) -> None:
@@ -162,9 +160,7 @@ def test_out_of_memory_for_one_alone(model: WatchedModel, start: Start) -> None:
 
 
 @pytest.mark.parametrize("seeds", [[1], [1, 2]])
-def test_cancelled_amid_a_step_it_ends_at_that_step(
-    model: WatchedModel, start: Start, seeds: list[int]
-) -> None:
+def test_cancelled_amid_a_step_it_ends_at_that_step(model: WatchedModel, start: Start, seeds: list[int]) -> None:
     def cancel(samples: list[Sample]) -> None:
         if len(model.batches) == 3:
             samples[0].job.stop(cancelled())
