@@ -13,9 +13,14 @@ TEXT_WIDTH = 128
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer, seed: int) -> CLIPTextModel:
-    """An untrained CLIP text model of two layers."""
+    """An untrained CLIP text model of two layers.
+
+    CLIP starts its embeddings so small (0.02) that the layers above drown which word it was. Here words start large, and
+    the start and end tokens (so all the padding) small: what stands there is from the beginning a summary of the
+    words before it.
+    """
     torch.manual_seed(seed)
-    return CLIPTextModel(
+    text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
             hidden_size=TEXT_WIDTH,
@@ -29,6 +34,14 @@ def new_text_encoder(tokenizer: CLIPTokenizer, seed: int) -> CLIPTextModel:
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    embeddings = text_encoder.get_input_embeddings()
+    torch.nn.init.normal_(embeddings.weight, std=1.0)
+    with torch.no_grad():
+        embeddings.weight[[tokenizer.bos_token_id, tokenizer.eos_token_id]] *= 0.05
+    for name, parameter in text_encoder.named_parameters():
+        if name.endswith("position_embedding.weight"):
+            torch.nn.init.normal_(parameter, std=0.1)
+    return text_encoder
 
 
 def new_unet(seed: int) -> UNet2DConditionModel:
