@@ -1,8 +1,9 @@
-"""Makes the trained VAE's latents easy for a diffusion model: uncorrelated channels of mean 0, their sizes brought closer.
+"""Makes the trained VAE's latents easy for a diffusion model: channels of mean 0, uncorrelated, closer in size.
 
-The VAE leaves colours in large, correlated channels and the details of edges in small ones, which noise would drown. Made
-all equal, the details, which are rare and spiky, drown the colours instead (tried: after 1,000 steps nothing had a shape).
-So the sizes are brought part of the way. The change of basis is folded into the 1x1 convolutions around the latents.
+The VAE leaves colours in large, correlated channels and the details of edges in small ones, which noise would drown.
+Made all equal, the details, which are rare and spiky, drown the colours instead (tried: after 1,000 steps nothing had a
+shape). So the sizes are brought part of the way. The change of basis is folded into the 1x1 convolutions around the
+latents.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ TEXT_WIDTH = 128
 def new_text_encoder(tokenizer: CLIPTokenizer, seed: int) -> CLIPTextModel:
     """An untrained CLIP text model of two layers.
 
-    CLIP starts its embeddings so small (0.02) that the layers above drown which word it was. Here words start large, and
-    the start and end tokens (so all the padding) small: what stands there is from the beginning a summary of the
+    CLIP starts its embeddings so small (0.02) that the layers above drown which word it was. Here words start large,
+    and the start and end tokens (so all the padding) small: what stands there is from the beginning a summary of the
     words before it.
     """
     torch.manual_seed(seed)
