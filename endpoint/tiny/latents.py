@@ -12,7 +12,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from endpoint.tiny.draw import draw_scene
-from endpoint.tiny.latent_space import load_vae
+from endpoint.tiny.latent_space import load_vae, settle_flat_areas
 from endpoint.tiny.vae import to_tensor
 from endpoint.tiny.workers import Worker
 from endpoint.tiny.world import Scene, is_held_out, sample_scene
@@ -25,7 +25,7 @@ _CHUNK = 16
 
 @dataclass
 class LatentSet:
-    """Drawings of one format: `latents[i]` shows `scenes[i]`. The latents are the posterior's means."""
+    """Drawings of one format: `latents[i]` shows `scenes[i]`: the posterior's means, flat areas settled."""
 
     size: tuple[int, int]
     scenes: list[Scene]
@@ -57,7 +57,8 @@ def encode_drawings(worker: Worker, work: Path, count: int, seed: int) -> None:
         scenes = training_scenes(size, round(count * share), seed)[worker.number :: worker.count]
         parts = []
         for at in range(0, len(scenes), _CHUNK):
-            parts.append(encode(vae, np.stack([draw_scene(scene, *size) for scene in scenes[at : at + _CHUNK]])).half())
+            pictures = np.stack([draw_scene(scene, *size) for scene in scenes[at : at + _CHUNK]])
+            parts.append(settle_flat_areas(encode(vae, pictures)).half())
             if worker.leads and at % (_CHUNK * 32) == 0:
                 print(f"latents {size} {at}/{len(scenes)} {time.monotonic() - started:.0f} s", flush=True)
         encoded.append(torch.cat(parts))
