@@ -283,7 +283,7 @@ def test_a_message_shortcut_from_its_menu_and_a_missed_ack(open_tab: Any, runnin
     expect(message.locator(".thread-count")).to_have_text("1 reply")
     running.workspace.set_request_url("http://127.0.0.1:9/nobody")
     tab.write("Message #design", "/imagine a boat")
-    expect(tab.message('/imagine failed with the error "dispatch_failed"')).to_be_visible()
+    expect(tab.message('/imagine failed with the error "dispatch_failed"')).to_be_visible(timeout=15_000)
     running.workspace.set_request_url(running.served.url)
     expect(tab.page.locator(".sidebar-foot")).to_contain_text("Live")
 
