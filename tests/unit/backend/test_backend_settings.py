@@ -1,4 +1,4 @@
-"""The environment of the backend's functions, and the template's side of it."""
+"""The environment of the backend's functions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ WHOLE = {
     "REQUEST_TTL_SECONDS": "3600",
     "INVOCATION_TIMEOUT_SECONDS": "900",
 }
-HANDLERS = {"api.handler", "events.completions", "events.progress", "events.sweep"}
 
 
 def test_a_whole_environment_is_read() -> None:
@@ -60,16 +59,3 @@ def test_nothing_but_wiring_reads_the_environment() -> None:
     for path in Path(backend_lambda.__file__).parent.rglob("*.py"):
         if path.name != "wiring.py":
             assert not re.search(r"\bos\.environ|\bgetenv\b", path.read_text()), path
-
-
-def test_the_templates_functions_have_exactly_these_variables() -> None:
-    cfn_yaml = pytest.importorskip("cfnlint.decode.cfn_yaml", reason="the template's reader is not installed")
-    template = cfn_yaml.load(str(Path(backend_lambda.__file__).parents[1] / "deploy" / "template.yaml"))
-    found = {}
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        handler = str(properties.get("Handler", ""))
-        if resource["Type"] == "AWS::Serverless::Function" and handler.startswith("backend_lambda."):
-            variables = properties["Environment"]["Variables"]
-            found[handler.removeprefix("backend_lambda.").removesuffix(".handler")] = {str(name) for name in variables}
-    assert found == {handler: set(WHOLE) for handler in HANDLERS}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ import pytest
 from bot.handlers.sqs_batch import handle_batch
 from bot.logs import JsonFormatter
 from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
-
-TEMPLATE = Path(__file__).parents[3] / "deploy" / "template.yaml"
 
 REQUIRED = {
     SlackSettings: {"SLACK_SECRET_ARN", "BOT_TABLE", "INVOCATIONS_QUEUE_URL", "DEFAULT_ENDPOINT"},
@@ -37,19 +34,6 @@ def test_everything_that_is_missing_is_named_at_once(settings: Any) -> None:
     assert set(re.findall(r"[A-Z_]{4,}", str(missing.value))) == REQUIRED[settings]
     read = settings.from_environment({name: f"<{name}>" for name in REQUIRED[settings]})
     assert read.slack_api_url == "https://slack.com/api/" and read.bot_table == "<BOT_TABLE>"
-
-
-@pytest.mark.parametrize(
-    ("function", "settings"),
-    [("SlackFunction", SlackSettings), ("WorkerFunction", WorkerSettings), ("ResultsFunction", ResultsSettings)],
-)
-def test_the_template_sets_what_each_function_reads(function: str, settings: Any) -> None:
-    text = TEMPLATE.read_text(encoding="utf-8")
-    start = text.index(f"\n  {function}:\n")
-    end = re.compile(r"\n  [A-Z]\w+:\n").search(text, start + 5)
-    resource = text[start : end.start() if end else None]
-    variables = set(re.findall(r"^ {10}([A-Z][A-Z_]+):", resource, re.MULTILINE))
-    assert REQUIRED[settings] <= variables
 
 
 class SomeRetries:
