@@ -1,0 +1,195 @@
+"""The REST API's grants, denies, limits, audit records: who may do what, until when and how much of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from backend_lambda.contract.actions import Action
+from backend_lambda.contract.limits import MAX_SIDE, MAX_STEPS
+from backend_lambda.contract.subjects import Subject, SubjectKind
+
+MAX_ENTRIES = 500
+"""Grants and denies that one tenant may have."""
+MAX_REASON_CHARS = 300
+MAX_SESSION_POLICY_CHARS = 2_048
+"""STS takes no more for all session policies together;
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"""
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+
+
+class Model(BaseModel):
+    """Unknown fields are refused; values never change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(Model):
+    """How much is allowed; None and an empty list don't limit.
+
+    What is counted counts for the subject as a whole: a channel's 50 pictures are for everybody in it together. With
+    `each_member` every member has the numbers for themselves. Days are UTC days.
+    """
+
+    images_per_day: int | None = Field(default=None, ge=0, le=1_000_000)
+    gpu_seconds_per_day: int | None = Field(default=None, ge=0, le=10_000_000)
+    jobs_at_once: int | None = Field(default=None, ge=0, le=10_000)
+    max_pixels: int | None = Field(default=None, ge=1, le=MAX_SIDE * MAX_SIDE)
+    max_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
+    models: list[ModelName] = Field(default_factory=list, max_length=20)
+    each_member: bool = False
+
+
+class Guardrail(Model):
+    """The most that anyone may do in a channel, whatever their role allows: these actions, for these endpoints (any
+    where the list is empty). It becomes the STS session policy, so that IAM evaluates it.
+    """
+
+    actions: list[Action] = Field(min_length=1)
+    models: list[ModelName] = Field(default_factory=list, max_length=20)
+
+    def session_policy(self, api_arn: str) -> str:
+        """The policy as compact JSON. `api_arn`: `arn:aws:execute-api:<region>:<account>:<api>/<stage>`. It may be too
+        long for STS: see `MAX_SESSION_POLICY_CHARS`.
+        """
+        from backend_lambda.contract.guardrails import session_policy
+
+        return session_policy(self.actions, self.models, api_arn)
+
+
+class PutGrant(Model):
+    """Body of `PUT /grants/{kind}/{id}`: replaces what was granted to that subject.
+
+    `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own, below
+    the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks for; the
+    tenant where it is left out. A guardrail is for channels.
+    """
+
+    role: str | None = Field(default=None, max_length=200)
+    external_id: str | None = Field(default=None, min_length=2, max_length=1_224, pattern=r"^[\w+=,.@:/-]+$")
+    limits: Limits = Limits()
+    guardrail: Guardrail | None = None
+    ends_at: datetime | None = None
+    reason: str = Field(default="", max_length=MAX_REASON_CHARS)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> PutGrant:
+        if self.role is None and self.guardrail is None and self.limits == Limits():
+            raise ValueError("a grant names a role, a limit or a guardrail")
+        return self
+
+
+class PutDeny(Model):
+    """Body of `PUT /denies/{kind}/{id}`. `reaches` names the members of a user group as the client knows them: nobody
+    may be left without an admin.
+    """
+
+    ends_at: datetime | None = None
+    reason: str = Field(default="", max_length=MAX_REASON_CHARS)
+    reaches: list[str] = Field(default_factory=list, max_length=5_000)
+
+
+class Effect(StrEnum):
+    """What an entry does."""
+
+    GRANT = "grant"
+    DENY = "deny"
+
+
+class Entry(Model):
+    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it no longer counts."""
+
+    # A later version may say more: readers ignore what they do not know.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    effect: Effect
+    kind: SubjectKind
+    id: str
+    role: str | None = None
+    """The name of one of the stack's own roles, if it is one."""
+    role_arn: str | None = None
+    external_id: str | None = None
+    limits: Limits = Limits()
+    guardrail: Guardrail | None = None
+    ends_at: datetime | None = None
+    reason: str = ""
+    reaches: list[str] = Field(default_factory=list)
+    made_by: str = ""
+    made_at: datetime
+
+    @property
+    def subject(self) -> Subject:
+        """Whom it is about."""
+        return Subject(self.kind, self.id)
+
+    @property
+    def key(self) -> str:
+        """`grant#member#U1`: one entry of an effect for a subject."""
+        return f"{self.effect.value}#{self.subject.key}"
+
+    def counts_at(self, now: datetime) -> bool:
+        """Whether it has not ended."""
+        return self.ends_at is None or now < self.ends_at
+
+
+class EntryList(Model):
+    """All of a tenant's grants and denies, also those that have ended lately."""
+
+    entries: list[Entry]
+
+
+class AuditEntry(Model):
+    """Something that changed who may do what: `before` and `after` are the changed thing, None where there was none."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str
+    at: datetime
+    member: str
+    principal: str
+    """The ARN that signed the request."""
+    place: str = ""
+    """The channel it was asked in, if in one."""
+    action: str
+    subject: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+
+class AuditList(Model):
+    """A page, newest first. Hand `next` back as `?next=` for the page that follows."""
+
+    entries: list[AuditEntry]
+    next: str | None = None
+
+
+class Allowance(Model):
+    """One limit as it stands for the caller. `used` of `most` until `resets_at` (None: as jobs end)."""
+
+    name: str
+    """images_per_day, gpu_seconds_per_day or jobs_at_once."""
+    kind: SubjectKind
+    id: str
+    each_member: bool
+    used: float
+    most: float
+    resets_at: datetime | None = None
+
+
+class AllowanceList(Model):
+    """What the caller may still do here: `GET /limits`."""
+
+    allowances: list[Allowance]
+    max_pixels: int | None = None
+    max_steps: int | None = None
+    models: list[str] = Field(default_factory=list)
+
+
+class BlockedWords(Model):
+    """Body and answer of `/words`: prompts with one of these are refused."""
+
+    words: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field(max_length=500)
