@@ -1,7 +1,7 @@
 """Trains the miniature model from nothing: `python -m endpoint.tiny.train --out endpoint/tiny/model`.
 
-Three stages, each resumed where it was cut off: the VAE on rich pictures, the drawings' latents, the UNet with the
-text encoder. Everything is seeded. `docs/tiny-model.md` says what it takes and what came of it.
+Four stages, each resumed where it was cut off: the VAE on rich pictures, the drawings' latents, the text encoder alone,
+the UNet with the text encoder. Everything is seeded. `docs/tiny-model.md` says what it takes and what came of it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from endpoint.tiny.diffusion import load_diffusion, train_diffusion
 from endpoint.tiny.latent_space import finish_vae, load_vae
 from endpoint.tiny.latents import encode_drawings, load_latents
 from endpoint.tiny.pipeline import MODEL_DIR, assemble, save
+from endpoint.tiny.reading import train_reading
 from endpoint.tiny.tokenizer import new_tokenizer
 from endpoint.tiny.vae import train_vae
 from endpoint.tiny.workers import run_workers
 
 SEED = 7
 VAE_STEPS = 3600
-UNET_STEPS = 6000
-DRAWINGS = 14000
+READING_STEPS = 1500
+UNET_STEPS = 8000
+DRAWINGS = 18000
 
 
 def main() -> None:
@@ -42,6 +44,7 @@ def main() -> None:
         run_workers(options.workers, train_vae, options.work, options.vae_steps, options.seed)
         finish_vae(options.work, options.seed)
         run_workers(options.workers, encode_drawings, options.work, options.drawings, options.seed)
+        run_workers(options.workers, train_reading, options.work, READING_STEPS, options.seed)
         sets = load_latents(options.work, options.workers, options.drawings, options.seed)
         run_workers(options.workers, train_diffusion, options.work, sets, options.unet_steps, options.seed)
     tokenizer = new_tokenizer()

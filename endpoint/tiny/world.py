@@ -151,8 +151,9 @@ def _sample_two(rng: random.Random) -> Scene:
         sizes = [rng.choice(SIZES), rng.choice(SIZES)]
     things = []
     for (kind, color), size, along in zip((first, second), sizes, (0.26, 0.74), strict=True):
-        low, high = {"small": (0.12, 0.135), "medium": (0.165, 0.19), "large": (0.22, 0.235)}[size]
-        along, across = along + rng.uniform(-0.02, 0.02), 0.5 + rng.uniform(-0.03, 0.03)
+        low, high = {"small": (0.12, 0.135), "medium": (0.165, 0.19), "large": (0.205, 0.215)}[size]
+        # Two large ones leave a gap of 5 pixels in 256 at least: what touches is one thing to whoever looks.
+        along, across = along + rng.uniform(-0.015, 0.015), 0.5 + rng.uniform(-0.03, 0.03)
         x, y = (along, across) if relation == "left of" else (across, along)
         things.append(Thing(kind, color, size, x, y, rng.uniform(low, high)))
     return Scene(tuple(things), _sample_background(rng, first[1], second[1]), relation=relation)
