@@ -38,7 +38,7 @@ def main(session: Any | None = None) -> int:
     endpoint.add_argument("--max", type=int, default=1, help="instances at most")
     verbs.add_parser("slack-credentials", help="store the app's signing secret and bot token (asked for, not echoed)")
     grant = verbs.add_parser("grant-workspace", help="let a workspace's members act under a role")
-    grant.add_argument("team_id", type=_tenant, help="the workspace, such as T0123ABCD")
+    grant.add_argument("team_id", type=_workspace, help="the workspace, such as T0123ABCD")
     grant.add_argument(
         "--role", "--role-arn", default="artist", help="artist, trainer, operator, admin, or the ARN of your own"
     )
@@ -46,10 +46,10 @@ def main(session: Any | None = None) -> int:
         "--external-id", help="what your own role's trust policy asks for; the workspace's id if not given"
     )
     admin = verbs.add_parser("grant-admin", help="make a member of a workspace an admin of it")
-    admin.add_argument("team_id", type=_tenant)
+    admin.add_argument("team_id", type=_workspace, help="the workspace, such as T0123ABCD")
     admin.add_argument("member_id", help="the member, such as U0123ABCD")
     org = verbs.add_parser("grant-org", help="let all members of an organisation's workspaces act under a role")
-    org.add_argument("enterprise_id", type=_tenant, help="the organisation, such as E0123ABCD")
+    org.add_argument("enterprise_id", type=_organisation, help="the organisation, such as E0123ABCD")
     org.add_argument("--role", required=True, help="artist, trainer, operator or admin")
     revoke = verbs.add_parser("revoke", help="remove a grant or a deny of a workspace or an organisation")
     revoke.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
@@ -113,6 +113,18 @@ def _tenant(text: str) -> str:
     """A workspace's or an organisation's id as Slack writes it."""
     if not re.fullmatch(r"[TE][A-Z0-9]{1,30}", text):
         raise argparse.ArgumentTypeError("it looks like T0123ABCD (a workspace) or E0123ABCD (an organisation)")
+    return text
+
+
+def _workspace(text: str) -> str:
+    if not _tenant(text).startswith("T"):
+        raise argparse.ArgumentTypeError("a workspace's id looks like T0123ABCD")
+    return text
+
+
+def _organisation(text: str) -> str:
+    if not _tenant(text).startswith("E"):
+        raise argparse.ArgumentTypeError("an organisation's id looks like E0123ABCD")
     return text
 
 

@@ -132,3 +132,9 @@ def test_limits_outlast_a_new_role_and_the_last_admin_stays(run: Any, ports: Acc
 def test_what_is_no_workspace_is_not_asked_about(run: Any, wrong: str) -> None:
     with pytest.raises(SystemExit):
         run("grants", wrong)
+
+
+def test_a_workspace_is_no_organisation(run: Any) -> None:
+    for arguments in (("grant-workspace", "E1"), ("grant-admin", "E1", "U1"), ("grant-org", "T1", "--role", "artist")):
+        with pytest.raises(SystemExit):
+            run(*arguments)
