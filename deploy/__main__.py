@@ -45,8 +45,8 @@ def main(session: Any | None = None) -> int:
     grant.add_argument(
         "--external-id", help="what your own role's trust policy asks for; the workspace's id if not given"
     )
-    admin = verbs.add_parser("grant-admin", help="make a member of a workspace an admin of it")
-    admin.add_argument("team_id", type=_workspace, help="the workspace, such as T0123ABCD")
+    admin = verbs.add_parser("grant-admin", help="make a member an admin")
+    admin.add_argument("tenant", type=_tenant, help="the workspace, or the organisation for all of its workspaces")
     admin.add_argument("member_id", help="the member, such as U0123ABCD")
     org = verbs.add_parser("grant-org", help="let all members of an organisation's workspaces act under a role")
     org.add_argument("enterprise_id", type=_organisation, help="the organisation, such as E0123ABCD")
@@ -97,7 +97,7 @@ def _access(operator: Operator, arguments: argparse.Namespace) -> None:
         case "grant-workspace":
             entries = [operator.grant_workspace(arguments.team_id, arguments.role, arguments.external_id)]
         case "grant-admin":
-            entries = [operator.grant_admin(arguments.team_id, arguments.member_id)]
+            entries = [operator.grant_admin(arguments.tenant, arguments.member_id)]
         case "grant-org":
             entries = [operator.grant_org(arguments.enterprise_id, arguments.role)]
         case "revoke":

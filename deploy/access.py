@@ -47,9 +47,9 @@ class Operator:
         """Let every member of a workspace act under a role: its name, or the ARN of one below `/easel/`."""
         return self._grant(team_id, SubjectKind.WORKSPACE, team_id, role, external_id)
 
-    def grant_admin(self, team_id: str, member_id: str) -> Entry:
-        """Make a member of a workspace an admin of it."""
-        return self._grant(team_id, SubjectKind.MEMBER, member_id, ADMIN)
+    def grant_admin(self, tenant: str, member_id: str) -> Entry:
+        """Make a member an admin of a workspace, or of all workspaces of an organisation."""
+        return self._grant(tenant, SubjectKind.MEMBER, member_id, ADMIN)
 
     def grant_org(self, enterprise_id: str, role: str) -> Entry:
         """Let every member of every workspace of an organisation act under one of the stack's own roles."""

@@ -135,6 +135,6 @@ def test_what_is_no_workspace_is_not_asked_about(run: Any, wrong: str) -> None:
 
 
 def test_a_workspace_is_no_organisation(run: Any) -> None:
-    for arguments in (("grant-workspace", "E1"), ("grant-admin", "E1", "U1"), ("grant-org", "T1", "--role", "artist")):
+    for arguments in (("grant-workspace", "E1"), ("grant-org", "T1", "--role", "artist")):
         with pytest.raises(SystemExit):
             run(*arguments)
