@@ -117,6 +117,24 @@ def make_access_tables(aws: Clients) -> tuple[str, str]:
     return names[0], names[1]
 
 
+@pytest.fixture
+def usage_table(aws: Clients) -> str:
+    """A table of one test's own."""
+    return make_usage_table(aws)
+
+
+def make_usage_table(aws: Clients) -> str:
+    """A table as the template makes it."""
+    name = f"usage-{uuid.uuid4().hex[:8]}"
+    aws("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "counter", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "counter", "KeyType": "HASH"}],
+    )
+    return name
+
+
 @pytest.fixture(scope="session")
 def bucket(aws: Clients) -> str:
     name = f"pictures-{uuid.uuid4().hex[:8]}"

@@ -64,7 +64,7 @@ def test_every_function_has_a_settings_type() -> None:
 @pytest.mark.parametrize("function", READERS)
 def test_the_template_gives_what_is_read_and_nothing_else(function: str) -> None:
     # A number is a valid value for nearly all of them, and within every range.
-    given = {name: "900" for name in variables()[function]}
+    given = dict.fromkeys(variables()[function], "900")
     environment = Reads(given | {name: CHOSEN[name] for name in CHOSEN if name in given} | GIVEN_BY_LAMBDA)
     READERS[function][1](environment)
     assert variables()[function] <= environment.asked
