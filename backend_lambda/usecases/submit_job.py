@@ -11,7 +11,6 @@ from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import Job, Owner, SubmitJob
 from backend_lambda.job_record import JobRecord, make_job_id
 from backend_lambda.ports import (
-    AccessReader,
     CatalogEntry,
     EndpointCatalog,
     Moderation,
@@ -19,7 +18,7 @@ from backend_lambda.ports import (
     Overtaken,
     SubmittingPorts,
 )
-from backend_lambda.usecases.applicable_limits import applicable_limits
+from backend_lambda.usecases.applicable_limits import ApplicableLimits, applicable_limits
 from backend_lambda.usecases.job_view import view_job
 from backend_lambda.usecases.limit_sentences import allowance, hardest, limit_sentence, models_sentence
 from backend_lambda.usecases.refusals import (
@@ -48,13 +47,20 @@ def submit_job(caller: Caller, endpoint: str, request: SubmitJob, ports: Submitt
     entry = ports.catalog.find(endpoint)
     if entry is None:
         raise endpoint_not_found(endpoint, ports.catalog)
+    now = ports.clock.now()
+    limits = applicable_limits(ports.recent_access.read(caller.tenant).entries, caller, now)
     try:
-        record, existing = _record(caller, entry, request, ports, ports.recent_access)
-    except Refusal:
-        existing = ports.jobs.get(make_job_id(caller.tenant, request.idempotency_key))
+        record, existing = _record(caller, entry, request, ports, limits)
+    except Refusal as refusal:
+        # That a limit is reached says that there is no such job: the store looks for it first.
+        is_new = isinstance(refusal, LimitReached)
+        existing = None if is_new else ports.jobs.get(make_job_id(caller.tenant, request.idempotency_key))
         if existing is None:
             # What was remembered may be out of date: what refuses is what holds now.
-            record, existing = _record(caller, entry, request, ports, ports.access)
+            current = applicable_limits(ports.access.read(caller.tenant).entries, caller, now)
+            if current == limits:
+                raise
+            record, existing = _record(caller, entry, request, ports, current)
     if existing is None:
         logger.info("job accepted", extra={"job_id": record.job_id, "endpoint": endpoint, "tenant": caller.tenant})
         return view_job(start_job(record, ports), ports.pictures)
@@ -69,11 +75,10 @@ def submit_job(caller: Caller, endpoint: str, request: SubmitJob, ports: Submitt
 
 
 def _record(
-    caller: Caller, entry: CatalogEntry, request: SubmitJob, ports: SubmittingPorts, access: AccessReader
+    caller: Caller, entry: CatalogEntry, request: SubmitJob, ports: SubmittingPorts, limits: ApplicableLimits
 ) -> tuple[JobRecord, JobRecord | None]:
     """The new job's record, and the one that was there already, if there was one. Raises `Refusal`."""
     now = ports.clock.now()
-    limits = applicable_limits(access.read(caller.tenant).entries, caller, now)
     if limits.models is not None and entry.name not in limits.models.names:
         raise FieldRefused(
             models_sentence(limits.models),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.callers import Caller
@@ -165,6 +165,7 @@ def meant_by(entries: list[Entry], caller: Caller) -> list[Entry]:
     ]
 
 
+@settings(deadline=None)
 @given(entry_lists(), CALLERS)
 def test_as_the_naive_model_says(entries: list[Entry], caller: Caller) -> None:
     found = applicable_limits(entries, caller, NOON)
@@ -192,6 +193,7 @@ def test_as_the_naive_model_says(entries: list[Entry], caller: Caller) -> None:
         assert is_allowed == (found.models is None or model in found.models.names)
 
 
+@settings(deadline=None)
 @given(entry_lists(), CALLERS, CALLERS)
 def test_no_two_subjects_share_a_counter(entries: list[Entry], one: Caller, other: Caller) -> None:
     def counted(caller: Caller) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -211,6 +213,7 @@ def test_no_two_subjects_share_a_counter(entries: list[Entry], one: Caller, othe
         assert ours[counter] == theirs[counter]
 
 
+@settings(deadline=None)
 @given(entry_lists(), entry_lists(), CALLERS)
 def test_one_more_limit_never_loosens_a_ceiling(entries: list[Entry], more: list[Entry], caller: Caller) -> None:
     before = applicable_limits(entries, caller, NOON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.moderation.blocked_words import find_blocked, normalize
@@ -89,11 +89,13 @@ HIDDEN = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(OTHERS, WORDS, OTHERS, SEPARATORS)
 def test_a_word_among_others_is_found(before: list[str], word: str, after: list[str], separator: str) -> None:
     assert find_blocked(separator.join([*before, word, *after]), [word]) == word
 
 
+@settings(deadline=None)
 @given(OTHERS, st.lists(WORDS, min_size=2, max_size=3), OTHERS, SEPARATORS, SEPARATORS)
 def test_a_phrase_is_found_whatever_separates_its_words(
     before: list[str], phrase: list[str], after: list[str], inside: str, outside: str
@@ -102,6 +104,7 @@ def test_a_phrase_is_found_whatever_separates_its_words(
     assert find_blocked(text, [" ".join(phrase)]) == " ".join(phrase)
 
 
+@settings(deadline=None)
 @given(OTHERS, WORDS, OTHERS, st.data())
 def test_hidden_characters_hide_nothing(before: list[str], word: str, after: list[str], data: st.DataObject) -> None:
     dressed = "".join(letter + "".join(data.draw(st.lists(HIDDEN, max_size=2))) for letter in word)
@@ -109,6 +112,7 @@ def test_hidden_characters_hide_nothing(before: list[str], word: str, after: lis
     assert find_blocked(" ".join([*before, word, *after]), [dressed]) == dressed
 
 
+@settings(deadline=None)
 @given(OTHERS, WORDS, OTHERS, st.sampled_from([" ", ".", "-", "*", "_", " . ", "​ "]))
 def test_spaced_letters_are_read_together(before: list[str], word: str, after: list[str], separator: str) -> None:
     # Letters that become several (ŉ, ǰ) are no single ones any more.
@@ -116,6 +120,7 @@ def test_spaced_letters_are_read_together(before: list[str], word: str, after: l
     assert find_blocked(" ".join([*before, separator.join(word), *after]), [word]) == word
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=2, max_size=12))
 def test_full_width_is_width_alone(word: str) -> None:
     wide = "".join(chr(ord(char) + 0xFEE0) for char in word)
@@ -123,6 +128,7 @@ def test_full_width_is_width_alone(word: str) -> None:
     assert find_blocked(word, [wide]) == (wide if find_blocked(word, [word]) else None)
 
 
+@settings(deadline=None)
 @given(WORDS, st.booleans())
 def test_case_is_no_difference(word: str, is_upper: bool) -> None:
     other = word.upper() if is_upper else word.swapcase()
@@ -131,6 +137,7 @@ def test_case_is_no_difference(word: str, is_upper: bool) -> None:
     assert find_blocked(f"the {other} it is", [word]) == word
 
 
+@settings(deadline=None)
 @given(st.text(LETTERS, min_size=1, max_size=3), WORDS, st.text(LETTERS, max_size=3))
 def test_a_part_of_a_longer_word_is_not_found(before: str, word: str, after: str) -> None:
     longer = before + word + after
@@ -140,11 +147,13 @@ def test_a_part_of_a_longer_word_is_not_found(before: str, word: str, after: str
     assert find_blocked(f"see {longer} here", [word]) is None
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(min_size=2, max_size=60), max_size=5))
 def test_any_text_and_any_words_have_an_answer(text: str, words: list[str]) -> None:
     assert find_blocked(text, words) in (None, *words)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_compared_is_stable(text: str) -> None:
     once = normalize(text)
@@ -152,6 +161,7 @@ def test_what_is_compared_is_stable(text: str) -> None:
     assert not any(unicodedata.category(char) == "Cf" for char in once)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=2))
 def test_how_a_text_is_encoded_makes_no_difference(text: str, word: str) -> None:
     answers = {
