@@ -16,6 +16,8 @@ ACTIONS_WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords",
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
+    # Its only resource type is a custom adapter's version, which is not used.
+    "rekognition:DetectModerationLabels",
 }
 
 
@@ -35,6 +37,9 @@ def allow_statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str,
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+    for name, policy in of_type(resources, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            yield name, statement
 
 
 def as_list(value: Any) -> list[Any]:
@@ -111,3 +116,11 @@ def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -
         assert "BucketEncryption" in bucket["Properties"], name
         assert bucket["DeletionPolicy"] == "Retain", name
         assert name in protected
+
+
+def test_nobody_may_ask_rekognition_unless_it_is_chosen(resources: dict[str, Any]) -> None:
+    policy = resources["PictureModerationPolicy"]
+    assert policy["Condition"] == "ModeratesPictures"
+    assert {str(role["Ref"]) for role in policy["Properties"]["Roles"]} == {"CompletionsRole", "SweepRole"}
+    asking = {name for name, statement in allow_statements(resources) if "rekognition" in str(statement["Action"])}
+    assert asking == {"PictureModerationPolicy"}
