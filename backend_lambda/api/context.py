@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from backend_lambda.callers import Caller, MappedRoles, read_caller
 from backend_lambda.ports import EndpointMonitor, SubmittingPorts
+from backend_lambda.webhooks.ports import RegistryPorts
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Backend:
     ports: SubmittingPorts
     monitor: EndpointMonitor
     mapped_roles: tuple[str, ...]
+    webhooks: RegistryPorts
 
 
 def backend_of(router: Router) -> Backend:

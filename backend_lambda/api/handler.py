@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from backend_lambda import wiring
-from backend_lambda.api import endpoints, jobs
+from backend_lambda.api import endpoints, jobs, webhooks
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
@@ -24,17 +24,21 @@ PATHS = {
     "/endpoints/<endpoint>/jobs": {"POST"},
     "/jobs": {"GET"},
     "/jobs/<job_id>": {"GET", "DELETE"},
+    "/webhooks": {"GET", "POST"},
+    "/webhooks/<webhook_id>": {"DELETE"},
 }
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
 app.include_router(jobs.router)
 app.include_router(endpoints.router)
+app.include_router(webhooks.router)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway's proxy integration."""
-    given = wiring.settings()
-    return respond(event, context, Backend(wiring.ports(), wiring.monitor(), given.mapped_roles))
+    given = wiring.api_settings().backend
+    backend = Backend(wiring.ports(), wiring.monitor(), given.mapped_roles, wiring.registry_ports())
+    return respond(event, context, backend)
 
 
 def respond(event: dict[str, Any], context: Any, backend: Backend) -> dict[str, Any]:

@@ -52,3 +52,9 @@ class IdempotencyConflict(Refusal):
     """The key was used with another request."""
 
     code = ErrorCode.IDEMPOTENCY_CONFLICT
+
+
+class WebhookNotFound(Refusal):
+    """No such webhook, or another tenant's."""
+
+    code = ErrorCode.WEBHOOK_NOT_FOUND
