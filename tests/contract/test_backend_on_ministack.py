@@ -29,7 +29,7 @@ from endpoint.contract import GRID_NAME, MANIFEST_NAME, PROGRESS_NAME, GenerateR
 from tests.contract.conftest import SageMaker
 from tests.contract.test_backend_endpoints import TINY_ENTRY, put_entry
 from tests.contract.test_backend_event_bus import Listener, listen
-from tests.fakes.backend import ADA, MALLORY, TIMING, manifest_of
+from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, manifest_of
 from tests.fakes.backend_events import completion_message, progress_message, request, sqs_batch
 
 
@@ -75,7 +75,8 @@ class Api:
 
 @pytest.fixture
 def api(ports: SubmittingPorts, sagemaker_clients: Clients) -> Api:
-    return Api(Backend(ports, SageMakerMonitor(sagemaker_clients.of("sagemaker")), ("easel-artist",)))
+    fakes = FakeBackend()
+    return Api(replace(fakes.backend, ports=ports, monitor=SageMakerMonitor(sagemaker_clients.of("sagemaker"))))
 
 
 def test_a_job_from_its_request_to_its_pictures_and_its_end(

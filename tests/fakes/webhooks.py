@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from backend_lambda.contract.webhooks import DisabledBecause, Trouble, TroubleCode
 from backend_lambda.usecases.deliver_event import Attempt
@@ -23,7 +24,9 @@ from backend_lambda.webhooks.ports import (
 )
 from backend_lambda.webhooks.record import Delivery, WebhookRecord
 from backend_lambda.webhooks.retries import TRIES
-from tests.fakes.backend import FakeClock
+
+if TYPE_CHECKING:
+    from tests.fakes.backend import FakeClock
 
 
 class FakeWebhookStore:
@@ -221,7 +224,7 @@ class FakeDeliveryQueue:
 class FakeWebhooks:
     """All fakes, joined as `wiring` joins the adapters."""
 
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: FakeClock
     store: FakeWebhookStore = field(default_factory=FakeWebhookStore)
     vault: FakeVault = field(default_factory=FakeVault)
     resolver: FakeResolver = field(default_factory=FakeResolver)

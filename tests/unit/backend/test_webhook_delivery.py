@@ -24,7 +24,7 @@ from backend_lambda.usecases.submit_job import submit_job
 from backend_lambda.version import VERSION
 from backend_lambda.webhooks.ports import Answer
 from backend_lambda.webhooks.retries import TRIES, WAITS
-from tests.fakes.backend import ADA, MALLORY, FakeBackend, ask
+from tests.fakes.backend import ADA, MALLORY, FakeBackend, FakeClock, ask
 from tests.fakes.webhooks import FakeWebhooks, Received
 
 URL = "https://hooks.example.com/easel"
@@ -33,7 +33,7 @@ OTHER_URL = "https://hooks.example.com/other"
 
 @pytest.fixture
 def webhooks() -> FakeWebhooks:
-    return FakeWebhooks()
+    return FakeWebhooks(FakeClock())
 
 
 def register(webhooks: FakeWebhooks, url: str = URL, **more: object) -> RegisteredWebhook:
@@ -330,7 +330,7 @@ def test_each_message_of_a_batch_is_handled_for_itself(webhooks: FakeWebhooks) -
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from([200, 204, 301, 404, 429, 500, 503, "timeout", "tls"]), max_size=14))
 def test_whatever_a_receiver_answers_the_event_is_taken_or_dead_and_never_forgotten(answers: list[Any]) -> None:
-    webhooks = FakeWebhooks()
+    webhooks = FakeWebhooks(FakeClock())
     made = register(webhooks)
     webhooks.clock.go_on(timedelta(seconds=1))
     codes = {"timeout": TroubleCode.TIMEOUT, "tls": TroubleCode.TLS}
@@ -349,5 +349,5 @@ def test_whatever_a_receiver_answers_the_event_is_taken_or_dead_and_never_forgot
 
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_any_message_is_an_error_for_the_dead_letter_queue(body: str) -> None:
-    webhooks = FakeWebhooks()
+    webhooks = FakeWebhooks(FakeClock())
     assert handle(webhooks, sqs_record(body)) == {"r"}

@@ -21,7 +21,7 @@ from backend_lambda.usecases.delete_webhook import delete_webhook
 from backend_lambda.usecases.list_webhooks import list_webhooks
 from backend_lambda.usecases.refusals import FieldRefused, WebhookNotFound
 from backend_lambda.usecases.register_webhook import OVERLAP, register_webhook
-from tests.fakes.backend import ADA, BOB, MALLORY, NOON
+from tests.fakes.backend import ADA, BOB, MALLORY, NOON, FakeClock
 from tests.fakes.webhooks import FakeWebhooks
 
 URL = "https://hooks.example.com/easel"
@@ -29,7 +29,7 @@ URL = "https://hooks.example.com/easel"
 
 @pytest.fixture
 def webhooks() -> FakeWebhooks:
-    return FakeWebhooks()
+    return FakeWebhooks(FakeClock())
 
 
 def register(webhooks: FakeWebhooks, url: str = URL, **more: object) -> RegisteredWebhook:
@@ -148,7 +148,7 @@ def test_a_url_that_may_not_be_delivered_to_is_refused_and_nothing_kept(
 
 
 def test_development_registers_the_own_machine() -> None:
-    webhooks = FakeWebhooks(to_loopback=True)
+    webhooks = FakeWebhooks(FakeClock(), to_loopback=True)
     assert register(webhooks, "http://127.0.0.1:8080/hook").url == "http://127.0.0.1:8080/hook"
     with pytest.raises(FieldRefused):
         register(webhooks, "http://169.254.169.254/latest/meta-data/")
