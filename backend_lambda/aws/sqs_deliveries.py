@@ -8,12 +8,7 @@ from datetime import timedelta
 from backend_lambda.aws.clients import Client
 from backend_lambda.webhooks.record import Delivery
 
-_MOST_ENTRIES = 10
 _LONGEST_SECONDS = 43_200
-
-
-class NotQueued(Exception):
-    """SQS took the call but not every message."""
 
 
 class SqsDeliveryQueue:
@@ -27,16 +22,11 @@ class SqsDeliveryQueue:
         self._queue_url = queue_url
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
-        for start in range(0, len(deliveries), _MOST_ENTRIES):
-            answer = self._client().send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {"Id": str(index), "MessageBody": delivery.model_dump_json(), "MessageGroupId": delivery.tenant}
-                    for index, delivery in enumerate(deliveries[start : start + _MOST_ENTRIES])
-                ],
+        # A handful: one call each, whose failure is an error and not an entry in an answer.
+        for delivery in deliveries:
+            self._client().send_message(
+                QueueUrl=self._queue_url, MessageBody=delivery.model_dump_json(), MessageGroupId=delivery.tenant
             )
-            if failed := answer.get("Failed"):
-                raise NotQueued(", ".join(sorted({entry["Code"] for entry in failed})))
 
     def postpone(self, receipt: str, wait: timedelta) -> None:
         self._client().change_message_visibility(

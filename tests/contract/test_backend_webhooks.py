@@ -15,7 +15,7 @@ import pytest
 from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_webhooks import DynamoWebhookStore
 from backend_lambda.aws.kms_vault import KmsVault
-from backend_lambda.aws.sqs_deliveries import NotQueued, SqsDeliveryQueue
+from backend_lambda.aws.sqs_deliveries import SqsDeliveryQueue
 from backend_lambda.contract.webhooks import DisabledBecause, EventName, Trouble, TroubleCode
 from backend_lambda.webhooks.ports import CannotOpen, DeliveryQueue, TooManyWebhooks, Vault, WebhookStore
 from backend_lambda.webhooks.record import Delivery, WebhookRecord, make_webhook_id
@@ -329,14 +329,3 @@ def test_after_no_time_it_comes_at_once(queue: Queue) -> None:
     [(receipt, _)] = queue.receive()
     queue.port.postpone(receipt, timedelta())
     assert len(queue.receive()) == 1
-
-
-def test_a_message_that_sqs_did_not_take_is_an_error_though_the_call_succeeds() -> None:
-    class Refusing:
-        """SQS's answer when it takes the call but not the entry."""
-
-        def send_message_batch(self, **_: object) -> dict[str, object]:
-            return {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
-
-    with pytest.raises(NotQueued, match="InternalError"):
-        SqsDeliveryQueue(Refusing, "url").put(deliveries_of(1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import backend_lambda
-from backend_lambda.wiring import Settings, SettingsError
+from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError, WebhookSettings
 
 WHOLE = {
     "EASEL_MAPPED_ROLES": "easel-artist, arn:aws:iam::123456789012:role/their-artist,",
@@ -57,6 +57,28 @@ def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.read(WHOLE | {name: value})
     assert [other for other in WHOLE if other in str(error.value)] == [name]
+
+
+WEBHOOKS = {"WEBHOOKS_TABLE": "webhooks", "TOKENS_KEY_ARN": "arn:key", "WEBHOOKS_TO_LOOPBACK": "refused"}
+
+
+def test_webhooks_to_this_machine_are_off_but_for_the_one_word() -> None:
+    assert not WebhookSettings.read(WEBHOOKS).to_loopback
+    for word in ("true", "yes", "1", "Admitted", "900"):
+        assert not WebhookSettings.read(WEBHOOKS | {"WEBHOOKS_TO_LOOPBACK": word}).to_loopback
+    assert WebhookSettings.read(WEBHOOKS | {"WEBHOOKS_TO_LOOPBACK": "admitted"}).to_loopback
+
+
+def test_what_the_api_and_the_deliveries_miss_is_said_at_once() -> None:
+    assert ApiSettings.read(WHOLE | WEBHOOKS).webhooks == WebhookSettings.read(WEBHOOKS)
+    assert DeliverySettings.read(WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue"}).queue_url == "https://queue"
+    for read, names in (
+        (ApiSettings.read, {*WHOLE, *WEBHOOKS}),
+        (DeliverySettings.read, {*WEBHOOKS, "WEBHOOKS_QUEUE_URL"}),
+    ):
+        with pytest.raises(SettingsError) as error:
+            read({})
+        assert all(name in str(error.value) for name in names)
 
 
 def test_nothing_but_wiring_reads_the_environment() -> None:
