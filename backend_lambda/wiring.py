@@ -17,6 +17,7 @@ api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (
 events.completions   dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*, async/*), PutObject and
                      DeleteObject (tenants/*)
 events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
+events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         dynamodb:GetItem, UpdateItem (jobs table), Query (its index `unsettled`); s3:GetObject (tenants/*,
                      async/*), PutObject and DeleteObject (tenants/*); sagemaker:InvokeEndpointAsync
 events.webhooks      of all the above nothing; dynamodb:Query, GetItem, UpdateItem (webhooks table); kms:Decrypt (tokens

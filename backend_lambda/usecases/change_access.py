@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -15,6 +16,8 @@ from backend_lambda.callers import Caller
 from backend_lambda.contract.access import AuditEntry, Effect, Entry
 from backend_lambda.usecases.admins import check_an_admin_remains
 from backend_lambda.usecases.refusals import AccessConflict
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS = 10
 _FIRST_WAIT_SECONDS = 0.05
@@ -36,9 +39,11 @@ def change_access(tenant: str, plan: Plan, ports: AccessPorts) -> None:
                 return
             try:
                 ports.store.write(tenant, change, version=current.version)
-                return
             except AccessOvertaken:
                 pass
+            else:
+                logger.info("access changed", extra=_log_line(tenant, change.record))
+                return
         ports.wait(uniform(0, min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)))
     raise AccessConflict("Somebody else is changing grants at the same time. Please look again, then try again.")
 
@@ -80,6 +85,10 @@ def record(
         before=_facts(before),
         after=_facts(after),
     )
+
+
+def _log_line(tenant: str, made: AuditEntry) -> dict[str, str]:
+    return {"tenant": tenant, "member": made.member, "action": made.action, "subject": made.subject, "audit": made.id}
 
 
 def _speaking(

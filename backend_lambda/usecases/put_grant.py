@@ -53,7 +53,9 @@ def put_grant(
             "An organisation has no limits; its workspaces have.", field="limits", given="limits", allowed="none"
         )
     if request.external_id is not None and role_arn is None:
-        raise FieldRefused("An external id goes with a role.", field="external_id", given=request.external_id)
+        raise FieldRefused(
+            "An external id goes with a role.", field="external_id", given=request.external_id, allowed="nothing"
+        )
     external_id = check_external_id(request.external_id, caller.tenant)
     check_end(request.ends_at, ports.clock.now())
     granted: Entry | None = None

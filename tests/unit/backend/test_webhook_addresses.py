@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.provisional import urls
 
@@ -72,6 +72,7 @@ def test_what_is_public_is_admitted(address: str) -> None:
     assert is_public(ip_address(address))
 
 
+@settings(deadline=None)
 @given(st.ip_addresses())
 def test_nothing_that_python_calls_special_is_public(address: IPv4Address | IPv6Address) -> None:
     if is_public(address):
@@ -86,6 +87,7 @@ def test_nothing_that_python_calls_special_is_public(address: IPv4Address | IPv6
         )
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_in_disguise_is_never_better_than_itself(address: IPv4Address) -> None:
     for disguised in (f"::ffff:{address}", f"::{address}", f"64:ff9b::{address}"):
@@ -199,6 +201,7 @@ def test_what_is_accepted_is_written_in_one_way(text: str, written: str, host: s
     assert url == WebhookUrl("https", host, port, target) == read_url(written)
 
 
+@settings(deadline=None)
 @given(urls() | st.text(max_size=80) | st.from_regex(r"https://[^/]{1,30}(/.*)?", fullmatch=True))
 def test_any_text_is_one_url_or_none(text: str) -> None:
     try:

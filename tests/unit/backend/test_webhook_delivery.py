@@ -347,6 +347,7 @@ def test_whatever_a_receiver_answers_the_event_is_taken_or_dead_and_never_forgot
     assert record.failures == (0 if taken else TRIES)
 
 
+@settings(deadline=None)
 @given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
 def test_any_message_is_an_error_for_the_dead_letter_queue(body: str) -> None:
     webhooks = FakeWebhooks(FakeClock())

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.outbound.webhook_sender import read_retry_after
@@ -50,6 +50,7 @@ def test_a_secret_is_random_and_as_long_as_the_specification_wants() -> None:
         assert secret.startswith("whsec_")
 
 
+@settings(deadline=None)
 @given(st.binary(), st.integers(0, 2**33))
 def test_what_is_signed_is_id_time_and_body(body: bytes, at: int) -> None:
     secret = new_secret()
@@ -59,6 +60,7 @@ def test_what_is_signed_is_id_time_and_body(body: bytes, at: int) -> None:
     assert base64.b64decode(given_signature) == expected
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.text())
 def test_ids_are_the_same_for_the_same_and_never_have_a_full_stop(tenant: str, url: str, event_id: str) -> None:
     webhook_id = make_webhook_id(tenant, url)
@@ -86,6 +88,7 @@ def test_after_the_last_try_there_is_none() -> None:
     assert wait_after(TRIES + 1, jitter=0, retry_after=timedelta(seconds=1)) is None
 
 
+@settings(deadline=None)
 @given(st.integers(1, TRIES - 1), st.floats(0, 1), st.none() | st.timedeltas(timedelta(), timedelta(days=999_999)))
 def test_a_wait_is_never_shorter_than_its_step_nor_longer_than_sqs_can(
     tries: int, jitter: float, retry_after: timedelta | None
@@ -121,6 +124,7 @@ def test_what_a_receiver_asks_for_is_read(header: str | None, seconds: int | Non
     assert read_retry_after(header, NOON) == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_retry_after_is_survived(header: str) -> None:
     wait = read_retry_after(header, NOON)

@@ -20,6 +20,7 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "ApiFunction": ("backend_lambda/wiring.py", ApiSettings.read),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
+    "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),
     "SweepFunction": ("backend_lambda/wiring.py", Settings.read),
     "WebhooksFunction": ("backend_lambda/wiring.py", DeliverySettings.read),
 }
