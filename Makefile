@@ -62,6 +62,7 @@ template: install $(VENV)-sam/.installed ## The deployment's template (cfn-lint,
 
 generated: install ## Write the generated files anew (tests notice stale ones)
 	@$(BIN)/python -m backend_lambda.api.openapi > backend_lambda/api/openapi.json
+	@$(BIN)/python -m backend_lambda.api.reference > docs/api-reference.md
 	@$(BIN)/python -m commands.manifest > deploy/slack_manifest.json
 	@$(BIN)/python -m commands.reference > docs/commands.md
 

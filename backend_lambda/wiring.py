@@ -1,6 +1,7 @@
 """Joins the use cases with AWS. The only place that reads the environment.
 
-Every function of the backend has the same variables (see `Settings`). What each is allowed to do:
+Every function of the backend has the same variables (see `Settings`), but for the one that delivers webhooks
+(`DeliverySettings`). The API's function has those of `WebhookSettings` too. What each is allowed to do:
 
 ===================  ==============================================================================================
 function             IAM actions, and their resources
@@ -11,7 +12,9 @@ api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (
                      dynamodb:UpdateItem, BatchGetItem (usage table);
                      dynamodb:GetItem, Scan (endpoints table); dynamodb:GetItem, Query, PutItem, UpdateItem, DeleteItem
                      (grants table), Query, PutItem (audit table); s3:GetObject, PutObject, DeleteObject (tenants/*);
-                     sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints)
+                     sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints); dynamodb:GetItem, Query,
+                     PutItem, UpdateItem, DeleteItem (webhooks table); kms:GenerateDataKey (tokens key): it seals
+                     secrets and can't open them
 events.completions   dynamodb:GetItem, UpdateItem (jobs table), UpdateItem (usage and endpoints tables); s3:GetObject
                      (tenants/*, async/*), PutObject and DeleteObject (tenants/*); with picture moderation
                      rekognition:DetectModerationLabels, which reads the pictures with these rights
@@ -19,6 +22,8 @@ events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (te
 events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         as events.completions, and dynamodb:Query (the jobs table's index `unsettled`);
                      sagemaker:InvokeEndpointAsync
+events.webhooks      of all the above nothing; dynamodb:Query, GetItem, UpdateItem (webhooks table); kms:Decrypt (tokens
+                     key); sqs:SendMessage, ChangeMessageVisibility (its own queue)
 ===================  ==============================================================================================
 """
 
@@ -26,11 +31,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from random import SystemRandom
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
@@ -39,17 +45,23 @@ from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
+from backend_lambda.aws.dynamodb_webhooks import DynamoWebhookStore
 from backend_lambda.aws.eventbridge_bus import EventBridgeBus
+from backend_lambda.aws.kms_vault import KmsVault
 from backend_lambda.aws.rekognition_moderation import RekognitionModeration
 from backend_lambda.aws.s3_pictures import S3PictureStore
 from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
 from backend_lambda.aws.sagemaker_starter import SageMakerStarter
+from backend_lambda.aws.sqs_deliveries import SqsDeliveryQueue
 from backend_lambda.callers import MappedRoles
 from backend_lambda.contract.limits import MAX_SEED
 from backend_lambda.moderation.word_list import WordListModeration
+from backend_lambda.outbound.system_resolver import SystemResolver
+from backend_lambda.outbound.webhook_sender import WebhookSender
 from backend_lambda.ports import AccessReader, EndpointMonitor, Moderation, SubmittingPorts, Timing
 from backend_lambda.recent_access import RecentAccess
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.webhooks.ports import DeliveryPorts, RegistryPorts
 
 LINK_LIFETIME = timedelta(minutes=15)
 PICTURE_MODERATIONS = ("none", "rekognition")
@@ -152,6 +164,78 @@ class Settings:
         )
 
 
+@dataclass(frozen=True)
+class WebhookSettings:
+    """What webhooks add to the environment.
+
+    `WEBHOOKS_TABLE`: DynamoDB table. `TOKENS_KEY_ARN`: the KMS key that seals their secrets. `WEBHOOKS_TO_LOOPBACK`:
+    `admitted` lets webhooks lead to this very machine, without encryption, for development on one machine; anything
+    else refuses it.
+    """
+
+    webhooks_table: str
+    tokens_key_arn: str
+    to_loopback: bool
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> WebhookSettings:
+        """Raises `SettingsError`."""
+        table, key, to_loopback = _required(environment, "WEBHOOKS_TABLE", "TOKENS_KEY_ARN", "WEBHOOKS_TO_LOOPBACK")
+        return cls(table, key, to_loopback == "admitted")
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """The environment of the function that delivers. `WEBHOOKS_QUEUE_URL`: the SQS queue that it works off."""
+
+    webhooks: WebhookSettings
+    queue_url: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> DeliverySettings:
+        """Raises `SettingsError`."""
+        webhooks, (queue_url,) = _all_of(
+            lambda: WebhookSettings.read(environment), lambda: _required(environment, "WEBHOOKS_QUEUE_URL")
+        )
+        return cls(webhooks, queue_url)
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """The environment of the API's function."""
+
+    backend: Settings
+    webhooks: WebhookSettings
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> ApiSettings:
+        """Raises `SettingsError`."""
+        return cls(*_all_of(lambda: Settings.read(environment), lambda: WebhookSettings.read(environment)))
+
+
+def _required(environment: Mapping[str, str], *names: str) -> list[str]:
+    """The values of these variables. Raises `SettingsError`, naming all that are missing."""
+    values = [environment.get(name, "").strip() for name in names]
+    if not all(values):
+        raise SettingsError(
+            "; ".join(f"{name} is missing" for name, value in zip(names, values, strict=True) if not value)
+        )
+    return values
+
+
+def _all_of(*readers: Callable[[], Any]) -> list[Any]:
+    """What each of them reads. Raises one `SettingsError` with all that is wrong."""
+    read, wrong = [], []
+    for reader in readers:
+        try:
+            read.append(reader())
+        except SettingsError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return read
+
+
 class SystemClock:
     """`Clock` of this machine."""
 
@@ -163,6 +247,12 @@ class SystemClock:
 def settings() -> Settings:
     """From the environment, once."""
     return Settings.read(os.environ)
+
+
+@lru_cache(maxsize=1)
+def api_settings() -> ApiSettings:
+    """From the environment, once."""
+    return ApiSettings.read(os.environ)
 
 
 @lru_cache(maxsize=1)
@@ -234,3 +324,40 @@ def role_register() -> RoleRegister:
 def monitor() -> EndpointMonitor:
     """SageMaker's view of its endpoints."""
     return SageMakerMonitor(clients().of("sagemaker"))
+
+
+@lru_cache(maxsize=1)
+def registry_ports() -> RegistryPorts:
+    """Everything the API needs for webhooks."""
+    given, client = api_settings().webhooks, clients()
+    _warn_of_loopback(given)
+    return RegistryPorts(
+        store=DynamoWebhookStore(client.of("dynamodb"), given.webhooks_table),
+        vault=KmsVault(client.of("kms"), given.tokens_key_arn),
+        resolver=SystemResolver(),
+        clock=SystemClock(),
+        to_loopback=given.to_loopback,
+    )
+
+
+@lru_cache(maxsize=1)
+def delivery_ports() -> DeliveryPorts:
+    """Everything that deliveries need."""
+    given, client = DeliverySettings.read(os.environ), clients()
+    _warn_of_loopback(given.webhooks)
+    return DeliveryPorts(
+        store=DynamoWebhookStore(client.of("dynamodb"), given.webhooks.webhooks_table),
+        vault=KmsVault(client.of("kms"), given.webhooks.tokens_key_arn),
+        sender=WebhookSender(SystemResolver(), to_loopback=given.webhooks.to_loopback),
+        queue=SqsDeliveryQueue(client.of("sqs"), given.queue_url),
+        clock=SystemClock(),
+        jitter=SystemRandom().random,
+    )
+
+
+def _warn_of_loopback(given: WebhookSettings) -> None:
+    if given.to_loopback:
+        logger().warning(
+            "WEBHOOKS_TO_LOOPBACK IS ADMITTED: webhooks may call this machine itself, without encryption. "
+            "For development only; never deploy this."
+        )

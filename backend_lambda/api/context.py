@@ -12,6 +12,7 @@ from backend_lambda.access_ports import AccessPorts
 from backend_lambda.callers import Caller, MappedRoles, Standing, no_own_roles, read_caller
 from backend_lambda.ports import EndpointMonitor, SubmittingPorts
 from backend_lambda.stack_roles import stack_roles
+from backend_lambda.webhooks.ports import RegistryPorts
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Backend:
     access: AccessPorts
     standing: Standing
     region: str
+    webhooks: RegistryPorts
 
 
 def backend_of(router: Router) -> Backend:

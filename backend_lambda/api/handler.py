@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from backend_lambda import wiring
-from backend_lambda.api import audit, endpoints, grants, jobs, limits, words
+from backend_lambda.api import audit, endpoints, grants, jobs, limits, webhooks, words
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
@@ -18,6 +18,7 @@ from backend_lambda.callers import UnknownCaller
 from backend_lambda.contract.access import BlockedWords, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
 from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.contract.webhooks import RegisterWebhook
 from backend_lambda.ports import ModerationUnavailable, StoreBusy
 from backend_lambda.usecases.describe_failure import new_reference
 from backend_lambda.usecases.refusals import Refusal
@@ -34,12 +35,15 @@ PATHS = {
     "/denies/<kind>/<id>": {"PUT", "DELETE"},
     "/audit": {"GET"},
     "/words": {"GET", "PUT"},
+    "/webhooks": {"GET", "POST"},
+    "/webhooks/<webhook_id>": {"DELETE"},
 }
 BODIES: dict[str, type[BaseModel]] = {
     "endpoints": SubmitJob,
     "grants": PutGrant,
     "denies": PutDeny,
     "words": BlockedWords,
+    "webhooks": RegisterWebhook,
 }
 """What a request's body should be, by the first part of its path."""
 
@@ -50,11 +54,12 @@ app.include_router(limits.router)
 app.include_router(grants.router)
 app.include_router(audit.router)
 app.include_router(words.router)
+app.include_router(webhooks.router)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway's proxy integration."""
-    given = wiring.settings()
+    given = wiring.api_settings().backend
     backend = Backend(
         ports=wiring.ports(),
         monitor=wiring.monitor(),
@@ -62,6 +67,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         access=wiring.access_ports(),
         standing=wiring.role_register().standing,
         region=given.region,
+        webhooks=wiring.registry_ports(),
     )
     return respond(event, context, backend)
 

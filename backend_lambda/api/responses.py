@@ -16,8 +16,6 @@ def errors(status: int, model: type[BaseModel], *codes: ErrorCode) -> dict[int, 
     """What a route answers: `model` with `status`, and `ErrorBody` with the status of each of `codes`."""
     found: dict[int, Any] = {status: {"description": "Done", "content": {"application/json": {"model": model}}}}
     for code in (*codes, *_EVERYWHERE):
-        found.setdefault(
-            STATUSES[code],
-            {"description": f"`{code.value}`", "content": {"application/json": {"model": ErrorBody}}},
-        )
+        answer = found.setdefault(STATUSES[code], {"content": {"application/json": {"model": ErrorBody}}})
+        answer["description"] = ", ".join(filter(None, (answer.get("description"), f"`{code.value}`")))
     return dict(sorted(found.items()))

@@ -82,3 +82,9 @@ class WordsBlocked(Refusal):
     """The prompt has a word that the tenant has blocked: `given` names it."""
 
     code = ErrorCode.BLOCKED_WORDS
+
+
+class WebhookNotFound(Refusal):
+    """No such webhook, or another tenant's."""
+
+    code = ErrorCode.WEBHOOK_NOT_FOUND

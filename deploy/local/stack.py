@@ -121,9 +121,13 @@ class LocalStack:
         self._on_stage("Easel's template (deploy/template.yaml)")
         session = self.session()
         session.client("s3").create_bucket(Bucket="easel-code")
-        self.outputs = deploy_stack(
-            session, STACK_NAME, "easel-code", {"DefaultEndpoint": self.settings.endpoint, **self.settings.parameters}
-        )
+        parameters = {
+            "DefaultEndpoint": self.settings.endpoint,
+            # So that webhooks can be tried here, where no host is on the public internet.
+            "WebhooksToLoopback": "admitted",
+            **self.settings.parameters,
+        }
+        self.outputs = deploy_stack(session, STACK_NAME, "easel-code", parameters)
         self._on_stage("Slack workspace with Easel installed")
         slack = self.slack.settings
         store_slack_credentials(session, self.outputs["SlackSecretArn"], slack.signing_secret, slack.bot_token)

@@ -59,7 +59,7 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def aws(ministack_url: str) -> Clients:
     """The backend's own clients, on MiniStack."""
-    return clients_under({"AWS_ENDPOINT_URL": ministack_url}, "dynamodb", "s3", "events", "sqs", "sts")
+    return clients_under({"AWS_ENDPOINT_URL": ministack_url}, "dynamodb", "s3", "events", "sqs", "sts", "kms")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from endpoint.contract import GRID_NAME, MANIFEST_NAME, PROGRESS_NAME, GenerateR
 from tests.contract.conftest import SageMaker, make_access_tables
 from tests.contract.test_backend_endpoints import TINY_ENTRY, put_entry
 from tests.contract.test_backend_event_bus import Listener, listen
-from tests.fakes.backend import ADA, MALLORY, TIMING, manifest_of
+from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, manifest_of
 from tests.fakes.backend_events import completion_message, progress_message, request, sqs_batch
 
 
@@ -98,6 +98,7 @@ def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Cl
         access=AccessPorts(access, SystemClock(), time.sleep),
         standing=RoleRegister(access, SystemClock()).standing,
         region="us-east-1",
+        webhooks=FakeBackend().webhooks.registry,
     )
     return Api(backend)
 

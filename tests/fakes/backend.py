@@ -49,6 +49,7 @@ from endpoint.contract import (
     Timings,
 )
 from tests.fakes.backend_access import FakeAccessStore, access_ports
+from tests.fakes.webhooks import FakeWebhooks
 
 BUCKET = "easel-pictures"
 TIMING = Timing(queue=timedelta(hours=1), invocation=timedelta(minutes=15))
@@ -354,6 +355,7 @@ class FakeBackend:
         self.recent_access = self.access
         self.moderation = FakeModeration(self.access, self.recent_access)
         self.paces = FakePaceBook(self.catalog)
+        self.webhooks = FakeWebhooks(self.clock)
 
     @property
     def access_ports(self) -> AccessPorts:
@@ -369,6 +371,7 @@ class FakeBackend:
             access=self.access_ports,
             standing=RoleRegister(self.access, self.clock).standing,
             region="us-east-1",
+            webhooks=self.webhooks.registry,
         )
 
     @property

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import backend_lambda
-from backend_lambda.wiring import Settings, SettingsError
+from backend_lambda import wiring
+from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError, WebhookSettings
+from tests.unit.backend.test_api_answers import log  # noqa: F401 - a fixture
 
 WHOLE = {
     "EASEL_MAPPED_ROLES": "easel-artist, arn:aws:iam::123456789012:role/their-artist,",
@@ -66,6 +70,47 @@ def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.read(WHOLE | {name: value})
     assert [other for other in WHOLE if other in str(error.value)] == [name]
+
+
+WEBHOOKS = {"WEBHOOKS_TABLE": "webhooks", "TOKENS_KEY_ARN": "arn:key", "WEBHOOKS_TO_LOOPBACK": "refused"}
+
+
+def test_webhooks_to_this_machine_are_off_but_for_the_one_word() -> None:
+    assert not WebhookSettings.read(WEBHOOKS).to_loopback
+    for word in ("true", "yes", "1", "Admitted", "900"):
+        assert not WebhookSettings.read(WEBHOOKS | {"WEBHOOKS_TO_LOOPBACK": word}).to_loopback
+    assert WebhookSettings.read(WEBHOOKS | {"WEBHOOKS_TO_LOOPBACK": "admitted"}).to_loopback
+
+
+@pytest.mark.parametrize("make", [wiring.registry_ports, wiring.delivery_ports])
+def test_webhooks_to_this_machine_are_warned_of_loudly(
+    make: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    log: io.StringIO,  # noqa: F811
+) -> None:
+    for word, warned in (("admitted", True), ("refused", False)):
+        environment = WHOLE | WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue", "WEBHOOKS_TO_LOOPBACK": word}
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        wiring.api_settings.cache_clear()
+        make.cache_clear()
+        log.truncate(0)
+        make()
+        assert ("For development only" in log.getvalue()) == warned
+        wiring.api_settings.cache_clear()
+        make.cache_clear()
+
+
+def test_what_the_api_and_the_deliveries_miss_is_said_at_once() -> None:
+    assert ApiSettings.read(WHOLE | WEBHOOKS).webhooks == WebhookSettings.read(WEBHOOKS)
+    assert DeliverySettings.read(WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue"}).queue_url == "https://queue"
+    for read, names in (
+        (ApiSettings.read, {*WHOLE, *WEBHOOKS}),
+        (DeliverySettings.read, {*WEBHOOKS, "WEBHOOKS_QUEUE_URL"}),
+    ):
+        with pytest.raises(SettingsError) as error:
+            read({})
+        assert all(name in str(error.value) for name in names)
 
 
 def test_nothing_but_wiring_reads_the_environment() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from backend_lambda.wiring import Settings, SettingsError
+from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError
 from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 from deploy.cloudformation import TEMPLATE
 
@@ -17,11 +17,12 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "SlackFunction": ("bot/wiring.py", SlackSettings.from_environment),
     "WorkerFunction": ("bot/wiring.py", WorkerSettings.from_environment),
     "ResultsFunction": ("bot/wiring.py", ResultsSettings.from_environment),
-    "ApiFunction": ("backend_lambda/wiring.py", Settings.read),
+    "ApiFunction": ("backend_lambda/wiring.py", ApiSettings.read),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
     "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),
     "SweepFunction": ("backend_lambda/wiring.py", Settings.read),
+    "WebhooksFunction": ("backend_lambda/wiring.py", DeliverySettings.read),
 }
 CHOSEN = {"PICTURE_MODERATION": "none", "MODERATION_CONFIDENCE": "80"}
 GIVEN_BY_LAMBDA = {"AWS_REGION": "us-east-1"}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from backend_lambda.webhooks.retries import TRIES, WAITS
 from deploy.cloudformation import TEMPLATE
 
 # IAM: these actions take no resource (Service Authorization Reference), so their statement names "*".
@@ -92,6 +94,30 @@ def test_every_function_has_its_own_role_and_a_log_group_with_an_end(resources: 
         group = resources[str(properties["LoggingConfig"]["LogGroup"]["Ref"])]
         assert "RetentionInDays" in group["Properties"], name
     assert len(roles) == len(of_type(resources, "AWS::Serverless::Function"))
+
+
+def test_a_delivery_has_as_many_tries_as_its_queue_lets_it_be_received(resources: dict[str, Any]) -> None:
+    queue = resources["WebhooksQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == TRIES
+    assert timedelta(seconds=queue["MessageRetentionPeriod"]) > 2 * sum(WAITS, timedelta())
+
+
+def test_webhooks_lead_to_the_public_internet_and_other_accounts_have_no_way_in_unless_asked_for() -> None:
+    parameters = cfn_yaml.load(str(TEMPLATE))["Parameters"]
+    assert parameters["WebhooksToLoopback"]["Default"] == "refused"
+    assert parameters["ApiAccounts"]["Default"] == ""
+
+
+def test_who_seals_webhooks_secrets_cannot_open_them(resources: dict[str, Any]) -> None:
+    actions = {
+        (role, action)
+        for role, statement in allow_statements(resources)
+        for action in as_list(statement["Action"])
+        if action.startswith("kms:")
+    }
+    assert {("ApiRole", "kms:GenerateDataKey"), ("WebhooksRole", "kms:Decrypt")} <= actions
+    assert {action for role, action in actions if role == "ApiRole"} == {"kms:GenerateDataKey"}
+    assert {action for role, action in actions if role == "WebhooksRole"} == {"kms:Decrypt"}
 
 
 def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
