@@ -69,7 +69,7 @@ class DynamoPaceBook:
             return
         try:
             # An endpoint that is gone must not come back as half an item.
-            sums = self._add(endpoint, "attribute_exists(sagemaker_endpoint_name)", 1, milliseconds, work)
+            sums = self._add(endpoint, "attribute_exists(#name)", 1, milliseconds, work)
             if sums[0] >= _REMEMBERED_JOBS:
                 # Of those who come here at the same time, one halves.
                 self._add(endpoint, "paced_jobs >= :most", *(-(part // 2) for part in sums))
@@ -87,6 +87,7 @@ class DynamoPaceBook:
             Key={"name": {"S": endpoint}},
             UpdateExpression="ADD paced_jobs :jobs, paced_ms :ms, paced_work :work",
             ConditionExpression=condition,
+            **({"ExpressionAttributeNames": {"#name": "name"}} if "#name" in condition else {}),
             ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
             ReturnValues="UPDATED_NEW",
         )

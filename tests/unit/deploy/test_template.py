@@ -150,3 +150,17 @@ def test_nobody_may_ask_rekognition_unless_it_is_chosen(resources: dict[str, Any
     assert {str(role["Ref"]) for role in policy["Properties"]["Roles"]} == {"CompletionsRole", "SweepRole"}
     asking = {name for name, statement in allow_statements(resources) if "rekognition" in str(statement["Action"])}
     assert asking == {"PictureModerationPolicy"}
+
+
+def test_whoever_notes_an_endpoints_pace_can_change_nothing_else_of_it(resources: dict[str, Any]) -> None:
+    table = {"Fn::GetAtt": ["EndpointsTable", "Arn"]}
+    writing = {
+        name: statement
+        for name, statement in allow_statements(resources)
+        if table in as_list(statement["Resource"]) and "dynamodb:UpdateItem" in as_list(statement["Action"])
+    }
+    assert set(writing) == {"CompletionsRole", "SweepRole"}
+    for statement in writing.values():
+        assert statement["Action"] == ["dynamodb:UpdateItem"]
+        attributes = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        assert attributes == ["name", "paced_jobs", "paced_ms", "paced_work"]
