@@ -16,6 +16,10 @@ class SlackRefused(Exception):
         self.code = code
 
 
+class NotInstalled(SlackRefused):
+    """The app is not installed there, or no longer: there is no token that Slack takes. Trying again changes nothing."""
+
+
 class SlackUnavailable(Exception):
     """Slack did not answer, or only with a server error or a rate limit: whether it did anything is unknown."""
 
