@@ -25,6 +25,10 @@ class Kind(StrEnum):
     PICTURE = "picture"
     """Post picture `number` (from 1) in full."""
     REFRESH_MODELS = "refresh_models"
+    UNINSTALLED = "uninstalled"
+    """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
+    TOKENS_REVOKED = "tokens_revoked"
+    """Slack says that the bot's tokens were revoked there."""
 
 
 class MalformedInvocation(Exception):
@@ -35,8 +39,9 @@ class MalformedInvocation(Exception):
 class Invocation:
     """One accepted invocation.
 
-    `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `message_ts` is the
-    message whose button was pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
+    `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
+    workspace whose installation was asked, `enterprise` its organisation or empty. `message_ts` is the message whose
+    button was pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -52,6 +57,7 @@ class Invocation:
     order: dict[str, Any] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
     response_url: str | None = field(default=None, repr=False)
+    enterprise: str = ""
     version: int = VERSION
 
     def to_json(self) -> str:

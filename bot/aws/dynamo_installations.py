@@ -64,7 +64,9 @@ class DynamoInstallations:
         """Take the right to renew the token."""
         request = {
             "UpdateExpression": "SET lease_owner = :owner, lease_until = :until",
-            "ConditionExpression": "revision = :revision AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
+            "ConditionExpression": (
+                "revision = :revision AND (attribute_not_exists(lease_until) OR lease_until <= :now)"
+            ),
             "ExpressionAttributeValues": {
                 ":owner": {"S": owner},
                 ":until": _number(until),

@@ -11,6 +11,7 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.listeners.forms import open_form
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.places import message_key
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.slack_client import call
@@ -66,6 +67,7 @@ def _invocation(deps: ListenerDeps, body: Body, kind: Kind, number: int) -> Invo
         value=str(action.get("value") or ""),
         number=number,
         response_url=body.get("response_url"),
+        enterprise=enterprise_of(body),
     )
 
 
@@ -78,7 +80,7 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
     origin = FormOrigin(channel, facts.get("thread_ts") or message_ts, body.get("response_url"))
     order = PaintOrder.from_json(facts["order"])
     try:
-        open_form(deps, client, body["trigger_id"], team, body["user"]["id"], origin, order)
+        open_form(deps, client, body, body["user"]["id"], origin, order)
     except (SlackRefused, SlackUnavailable) as error:
         log.warning("form not opened", extra={"code": str(error)})
         return Trouble("Slack did not open the form in time.", "Press Edit again.")
@@ -88,7 +90,7 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
 def _where(body: Body) -> tuple[str, str, str, str | None]:
     container = body["container"]
     thread_ts = container.get("thread_ts") or body.get("message", {}).get("thread_ts")
-    return body["team"]["id"], container["channel_id"], container["message_ts"], thread_ts
+    return team_of(body), container["channel_id"], container["message_ts"], thread_ts
 
 
 def _tell(client: WebClient, body: Body, trouble: Trouble) -> None:

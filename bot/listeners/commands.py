@@ -11,6 +11,7 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from commands.command import Command, OpenForm, Paint, Refuse, ShowHelp
 from commands.registry import COMMANDS
@@ -39,15 +40,17 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
             case OpenForm():
                 _open(ack, body, client, deps)
             case Paint(order):
+                team = team_of(body)
                 invocation = Invocation(
                     kind=Kind.PAINT,
-                    request_key=request_key("command", body["team_id"], body["trigger_id"]),
-                    team=body["team_id"],
+                    request_key=request_key("command", team, body["trigger_id"]),
+                    team=team,
                     channel=body["channel_id"],
                     member=body["user_id"],
                     at=deps.clock.now(),
                     order=order.to_json(),
                     response_url=body.get("response_url"),
+                    enterprise=enterprise_of(body),
                 )
                 trouble = deps.enqueue(invocation)
                 if trouble is None:
@@ -61,7 +64,7 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
 def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
     origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"))
     try:
-        open_form(deps, client, body["trigger_id"], body["team_id"], body["user_id"], origin, None)
+        open_form(deps, client, body, body["user_id"], origin, None)
     except (SlackRefused, SlackUnavailable) as error:
         log.warning("form not opened", extra={"code": str(error)})
         _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.invocation import Invocation
 from bot.logs import log, new_reference
+from bot.origin import team_of
 from bot.ports.clock import Clock
 from bot.ports.queue import InvocationQueue, QueueUnavailable
 from bot.ports.records import RecordStore
@@ -41,8 +42,6 @@ def is_external(body: Body) -> bool:
     event = body.get("event")
     if isinstance(event, dict):
         theirs = event.get("user_team") or event.get("team")
-        return bool(body.get("is_ext_shared_channel")) if theirs is None else theirs != body.get("team_id")
-    user, team = body.get("user"), body.get("team")
-    if isinstance(user, dict) and isinstance(team, dict):
-        return user.get("team_id", team.get("id")) != team.get("id")
-    return False
+        return bool(body.get("is_ext_shared_channel")) if theirs is None else theirs != team_of(body)
+    user = body.get("user")
+    return isinstance(user, dict) and user.get("team_id", team_of(body)) != team_of(body)

@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.origin import enterprise_of, team_of
 from bot.places import models_key
 from bot.ports.records import Json
 from bot.slack_client import call
@@ -25,7 +26,7 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
 
     @app.options(MODEL_SELECT)
     def on_model_typed(ack: Ack, body: Body) -> None:
-        listed = _listed_models(deps, body["team"]["id"])
+        listed = _listed_models(deps, team_of(body))
         models = listed["models"] if listed is not None else []
         names = [(model["name"], model["title"]) for model in models] or [(deps.default_endpoint, "")]
         ack(**model_options(names, str(body.get("value") or "")))
@@ -41,7 +42,7 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
             ack(response_action="errors", errors=read)
             return
         origin = FormOrigin.from_metadata(view["private_metadata"])
-        team = body["team"]["id"]
+        team = team_of(body)
         invocation = Invocation(
             kind=Kind.PAINT,
             request_key=request_key("form", team, view["id"]),
@@ -52,6 +53,7 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
             thread_ts=origin.thread_ts,
             order=read.to_json(),
             response_url=origin.response_url,
+            enterprise=enterprise_of(body),
         )
         trouble = deps.enqueue(invocation)
         if trouble is None:
@@ -63,13 +65,16 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
 def open_form(
     deps: ListenerDeps,
     client: WebClient,
-    trigger_id: str,
-    team: str,
+    body: Body,
     member: str,
     origin: FormOrigin,
     order: PaintOrder | None,
 ) -> None:
-    """Open the form with `order` in it; raises `SlackRefused` and `SlackUnavailable`. Old models are listed anew."""
+    """Open the form with `order` in it for whoever sent `body`; raises `SlackRefused` and `SlackUnavailable`.
+
+    Old models are listed anew.
+    """
+    trigger_id, team = body["trigger_id"], team_of(body)
     view: dict[str, Any] = imagine_form(origin, order, deps.default_endpoint)
     call(client.views_open, trigger_id=trigger_id, view=view)
     listed = _listed_models(deps, team)
@@ -83,6 +88,7 @@ def open_form(
                 origin.channel,
                 member,
                 deps.clock.now(),
+                enterprise=enterprise_of(body),
             )
         )
 

@@ -8,6 +8,7 @@ from slack_sdk import WebClient
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps, is_external
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.slack_client import call
 from commands.command import Refuse, ShowHelp
@@ -55,15 +56,17 @@ def _hear(deps: ListenerDeps, body: Body, client: WebClient) -> None:
         case Said() as said:
             # In a channel the answer begins a thread below the mention; a direct conversation is one already.
             is_direct = event.get("channel_type") == "im"
+            team = team_of(body)
             invocation = Invocation(
                 kind=Kind.SAY,
-                request_key=request_key("mention", body["team_id"], channel, ts),
-                team=body["team_id"],
+                request_key=request_key("mention", team, channel, ts),
+                team=team,
                 channel=channel,
                 member=member,
                 at=deps.clock.now(),
                 thread_ts=thread_ts or (None if is_direct else ts),
                 said=said.to_json(),
+                enterprise=enterprise_of(body),
             )
             trouble = deps.enqueue(invocation)
             if trouble is not None:

@@ -17,7 +17,7 @@ class SlackRefused(Exception):
 
 
 class NotInstalled(SlackRefused):
-    """The app is not installed there, or no longer: there is no token that Slack takes. Trying again changes nothing."""
+    """The app is not installed there, or no longer: Slack takes no token. Trying again changes nothing."""
 
 
 class SlackUnavailable(Exception):
@@ -89,4 +89,15 @@ class SlackFiles(Protocol):
 
 
 class Slack(SlackMessages, SlackFiles, Protocol):
-    """All of Slack that the worker and the results function use."""
+    """All of Slack that the worker and the results function use, in one workspace."""
+
+
+class Workspaces(Protocol):
+    """Slack, by workspace."""
+
+    def slack_for(self, team: str, enterprise: str) -> Slack:
+        """Slack in one workspace; `enterprise` is its organisation's id, or empty. Makes no call.
+
+        Whether the app is installed there shows at the first call, which raises `NotInstalled`.
+        """
+        ...

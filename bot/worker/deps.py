@@ -18,7 +18,7 @@ class NoGrant(Exception):
 
 @dataclass(frozen=True)
 class WorkerDeps:
-    """The ports, and the endpoint that paints when none is named."""
+    """The ports, for one workspace, and the endpoint that paints when none is named."""
 
     store: RecordStore
     slack: Slack

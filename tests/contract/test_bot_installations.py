@@ -15,7 +15,7 @@ from bot.aws.dynamo_install_states import DynamoInstallStates
 from bot.aws.dynamo_installations import DynamoInstallations
 from bot.aws.kms_envelope import CannotOpen, KmsEnvelope, Sealed
 from bot.installation import BotToken
-from bot.ports.installations import InstallationsUnavailable, InstallationStore, InstallStates
+from bot.ports.installations import InstallationStore, InstallationsUnavailable, InstallStates
 from tests.contract.test_bot_store import bot_clients  # noqa: F401 - a fixture
 from tests.fakes.bot_installations import FakeInstallationStore, FakeInstallStates, installation
 
@@ -225,9 +225,7 @@ def test_nothing_of_a_workspace_can_be_decrypted_as_anothers(
 
 
 @pytest.mark.parametrize("attribute", ["data_key", "nonce", "sealed"])
-def test_a_changed_byte_is_noticed(
-    dynamo_store: DynamoInstallations, items: Any, team: str, attribute: str
-) -> None:
+def test_a_changed_byte_is_noticed(dynamo_store: DynamoInstallations, items: Any, team: str, attribute: str) -> None:
     dynamo_store.save(installation(team, bot=BOT))
     item = items.read(f"installation#none#{team}")
     content = bytearray(item[attribute]["B"])

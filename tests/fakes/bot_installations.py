@@ -5,17 +5,24 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from bot.bot_tokens import BotTokens, OwnToken
 from bot.installation import BotToken, Installation
 from bot.ports.clock import Clock
 from bot.ports.installations import InstallationsUnavailable, Stored
-from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.ports.slack import NotInstalled, Slack, SlackRefused, SlackUnavailable
+from bot.system_clock import SystemClock
 
 TOKEN_SECONDS = 43_200.0
 
 
 def installation(
-    team: str = "T1", enterprise: str = "", installed_at: float = 1_000.0, bot: BotToken | None = None, name: str = "Acme"
+    team: str = "T1",
+    enterprise: str = "",
+    installed_at: float = 1_000.0,
+    bot: BotToken | None = None,
+    name: str = "Acme",
 ) -> Installation:
     """An installation with a token of its own."""
     return Installation(
@@ -132,7 +139,7 @@ class Grant:
 
 
 class FakeSlackOAuth:
-    """Implements `SlackOAuth` as Slack describes it. `lost_answers`: so many refreshes happen and nobody hears of it."""
+    """Implements `SlackOAuth` as Slack describes it. `lost_answers`: so many refreshes happen, unheard of."""
 
     def __init__(self, clock: Clock, grace_seconds: float = 60.0) -> None:
         self._clock = clock
@@ -209,3 +216,41 @@ class FakeSlackOAuth:
             raise SlackUnavailable("TimeoutError")
         if self.refusal is not None:
             raise SlackRefused(self.refusal)
+
+
+class NotInstalledSlack:
+    """Slack in a workspace without the app: whatever is called but a response URL, which needs no token."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "respond":
+            return self._slack.respond
+
+        def refuse(*arguments: Any, **named: Any) -> Any:
+            raise NotInstalled("not_installed")
+
+        return refuse
+
+
+class FakeWorkspaces:
+    """Implements `Workspaces`: one fake Slack for all of them, but for those where the app is not installed."""
+
+    def __init__(self, slack: Slack) -> None:
+        self._slack = slack
+        self.asked: list[tuple[str, str]] = []
+        self.gone: set[str] = set()
+
+    def slack_for(self, team: str, enterprise: str) -> Slack:
+        """Slack there."""
+        self.asked.append((team, enterprise))
+        return NotInstalledSlack(self._slack) if team in self.gone else self._slack  # type: ignore[return-value]
+
+
+def bot_tokens(store: FakeInstallationStore | None = None, **own: str) -> BotTokens:
+    """The tokens of what is in a store; `own` is the one of a secret, by team."""
+    clock = SystemClock()
+    [(team, token)] = own.items() or [("", "")]
+    own_token = OwnToken(team, token) if team else None
+    return BotTokens(store or FakeInstallationStore(), FakeSlackOAuth(clock), clock, own_token)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.handlers.sqs_batch import handle_batch
 from bot.invocation import Invocation, Kind
-from bot.results.deps import ResultsDeps
+from bot.results.deps import ResultsPorts
 from bot.results.events import handle_event, read_event
 from bot.worker.deps import WorkerDeps
 from bot.worker.work import work_on
@@ -22,6 +22,7 @@ from tests.fakes.bot import (
     FakeSlack,
     Posted,
 )
+from tests.fakes.bot_installations import FakeWorkspaces
 
 MAX_RECEIVES = 5
 
@@ -40,18 +41,19 @@ class Stage:
         self.clock = FakeClock()
         self.store = FakeRecordStore()
         self.slack = FakeSlack(self.clock)
+        self.workspaces = FakeWorkspaces(self.slack)
         self.grants = FakeGrants()
         self.sessions = FakeSessions()
         self.api = FakeBackendApi()
         self.pictures = FakePictures()
         self._deliveries = 0
 
-    def worker_deps(self, plan: CrashPlan | None = None) -> WorkerDeps:
-        """The worker's ports, dying as planned."""
+    def worker_deps(self, plan: CrashPlan | None = None, team: str = "T1", enterprise: str = "") -> WorkerDeps:
+        """The worker's ports for a workspace, dying as planned."""
         plan = plan or CrashPlan()
         return WorkerDeps(
             store=plan.wrap(self.store),
-            slack=plan.wrap(self.slack),
+            slack=plan.wrap(self.workspaces.slack_for(team, enterprise)),
             grants=plan.wrap(self.grants),
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
@@ -60,12 +62,14 @@ class Stage:
             default_endpoint="tiny",
         )
 
-    def results_deps(self, plan: CrashPlan | None = None) -> ResultsDeps:
+    def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:
         """The results function's ports, dying as planned."""
         plan = plan or CrashPlan()
-        return ResultsDeps(
+        workspaces = FakeWorkspaces(plan.wrap(self.slack))
+        workspaces.gone, workspaces.asked = self.workspaces.gone, self.workspaces.asked
+        return ResultsPorts(
             store=plan.wrap(self.store),
-            slack=plan.wrap(self.slack),
+            workspaces=workspaces,
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
         )
@@ -74,7 +78,7 @@ class Stage:
         self, invocation: Invocation, message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
     ) -> bool:
         """Deliver an invocation; whether the queue may forget it."""
-        deps = self.worker_deps(plan)
+        deps = self.worker_deps(plan, invocation.team, invocation.enterprise)
 
         def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
             work_on(deps, Invocation.from_json(body), sqs_id, is_last_try)
@@ -85,12 +89,12 @@ class Stage:
         self, envelope: dict[str, Any], message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
     ) -> bool:
         """Deliver an event; whether the queue may forget it."""
-        deps = self.results_deps(plan)
+        ports = self.results_ports(plan)
 
         def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
             event = read_event(body)
             assert event is not None
-            handle_event(deps, event, sqs_id, is_last_try)
+            handle_event(ports, event, sqs_id, is_last_try)
 
         return self._deliver(handle, json.dumps(envelope), message_id, receives)
 

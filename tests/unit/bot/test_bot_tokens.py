@@ -254,5 +254,12 @@ def test_no_token_is_in_logs_or_reprs(place: Place, caplog: pytest.LogCaptureFix
         tokens.token_for("T1", "")
     said = [str(vars(record)) for record in caplog.records]
     assert len(said) >= 2
-    shown = [*said, repr(refused.value), repr(Kept("xoxb-kept", 1.0)), repr(tokens._own), repr(place.stored()), repr(bot)]
+    shown = [
+        *said,
+        repr(refused.value),
+        repr(Kept("xoxb-kept", 1.0)),
+        repr(tokens._own),
+        repr(place.stored()),
+        repr(bot),
+    ]
     assert not [text for text in shown if "xox" in text]

@@ -10,13 +10,14 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from backend_lambda.wiring import Settings, SettingsError
-from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 from deploy.cloudformation import TEMPLATE
 
 READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "SlackFunction": ("bot/wiring.py", SlackSettings.from_environment),
     "WorkerFunction": ("bot/wiring.py", WorkerSettings.from_environment),
     "ResultsFunction": ("bot/wiring.py", ResultsSettings.from_environment),
+    "InstallFunction": ("bot/wiring.py", InstallSettings.from_environment),
     "ApiFunction": ("backend_lambda/wiring.py", Settings.read),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
