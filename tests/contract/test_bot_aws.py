@@ -81,7 +81,7 @@ def test_the_secret(clients: AwsClients) -> None:
     )
     assert read_slack_secret(arn) == ("s1", "1.2", "c1", "", "")
     secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": "xoxb-1", "client_id": "1.2"}')
-    with pytest.raises(ValueError, match="signing_secret and no client_secret and no team_id$"):
+    with pytest.raises(ValueError, match=r"signing_secret and no client_secret and no team_id$"):
         read_slack_secret(arn)
     with pytest.raises(AwsCallFailed, match="ResourceNotFoundException"):
         read_slack_secret("nothing-of-that-name")

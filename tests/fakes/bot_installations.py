@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.bot_tokens import BotTokens, OwnToken
 from bot.installation import BotToken, Installation
+from bot.ports.announcer import NotAnnounced
 from bot.ports.clock import Clock
 from bot.ports.installations import InstallationsUnavailable, Stored
 from bot.ports.slack import NotInstalled, Slack, SlackRefused, SlackUnavailable
@@ -254,3 +255,17 @@ def bot_tokens(store: FakeInstallationStore | None = None, **own: str) -> BotTok
     [(team, token)] = own.items() or [("", "")]
     own_token = OwnToken(team, token) if team else None
     return BotTokens(store or FakeInstallationStore(), FakeSlackOAuth(clock), clock, own_token)
+
+
+class FakeAnnouncer:
+    """Implements `InstallationAnnouncer`."""
+
+    def __init__(self) -> None:
+        self.announced: list[Installation] = []
+        self.is_down = False
+
+    def announce(self, installation: Installation) -> None:
+        """Remember."""
+        if self.is_down:
+            raise NotAnnounced("ThrottlingException")
+        self.announced.append(installation)
