@@ -134,9 +134,11 @@ class BotTokens:
         except InstallationsUnavailable as error:
             raise SlackUnavailable(f"installations: {error}") from error
         except SlackRefused as refused:
-            log.error("token not renewed", extra={"workspace": installation.id, "code": refused.code})
+            facts = {"workspace": installation.id, "code": refused.code}
             if refused.code in LOST_CODES:
+                log.warning("token can't be renewed any more", extra=facts)
                 raise NotInstalled(refused.code) from refused
+            log.error("token not renewed", extra=facts)
             raise
         return None
 

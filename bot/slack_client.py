@@ -19,6 +19,7 @@ from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
 DEFAULT_API_URL = "https://slack.com/api/"
 TIMEOUT_SECONDS = 10
 RATE_LIMIT_RETRIES = 2
+NEWER_TOKENS = 2
 
 # Slack's own faults: whether the call took effect is not known.
 UNAVAILABLE_CODES = frozenset(
@@ -59,7 +60,8 @@ class InstalledClient(WebClient):
     """A client for one workspace, which looks for its token at the first call. Making one costs nothing.
 
     A call that Slack refuses because of the token has not taken effect: it is made again with a newer token, if there
-    is one, and raises `NotInstalled` otherwise.
+    is one, and raises `NotInstalled` otherwise. The newer one that is stored may have been pushed out as well: then it
+    is renewed.
     """
 
     def __init__(self, token: WorkspaceToken, **options: Any) -> None:
@@ -70,12 +72,13 @@ class InstalledClient(WebClient):
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:
         """One call of the Web API."""
         self.token = self._workspace_token.get()
-        try:
-            return super().api_call(api_method, **arguments)
-        except SlackApiError as error:
-            if refusal_code(error) not in TOKEN_CODES:
-                raise
-            self.token = self._workspace_token.newer_than(self.token)
+        for _ in range(NEWER_TOKENS):
+            try:
+                return super().api_call(api_method, **arguments)
+            except SlackApiError as error:
+                if refusal_code(error) not in TOKEN_CODES:
+                    raise
+                self.token = self._workspace_token.newer_than(self.token)
         return super().api_call(api_method, **arguments)
 
 

@@ -250,9 +250,8 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     clients, clock = AwsClients(), SystemClock()
     secret = read_slack_secret(settings.tokens.slack_secret_arn)
     oauth = _oauth(settings.tokens, secret, clock, PATIENT_SECONDS, PATIENT_TRIES)
-    workspaces = SlackWorkspaces(
-        _bot_tokens(settings.tokens, secret, oauth, clock, PATIENT_SECONDS), settings.tokens.slack_api_url
-    )
+    tokens = _bot_tokens(settings.tokens, secret, oauth, clock, PATIENT_SECONDS)
+    workspaces = SlackWorkspaces(tokens, settings.tokens.slack_api_url)
     store = DynamoRecordStore(clients, settings.bot_table)
     grants = DynamoGrants(clients, settings.grants_table)
     sessions = StsSessions(clients, clock)
@@ -271,7 +270,7 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
             default_endpoint=settings.default_endpoint,
         )
 
-    installations = InstallationDeps(_installations(settings.tokens), oauth)
+    installations = InstallationDeps(_installations(settings.tokens), oauth, tokens)
     return WorkerFunction(settings, deps_for, installations, SqsRetries(clients))
 
 

@@ -3,17 +3,19 @@
 Slack sends `app_uninstalled` and `tokens_revoked` in any order, more than once, and perhaps after the app has been
 installed anew (https://docs.slack.dev/reference/events/app_uninstalled). With token rotation a single token can be
 revoked while the installation stays. So an event from before the installation says nothing, and where it may be about
-either, Slack is asked whether it still takes the token.
+either, Slack is asked whether it still takes the token, or gives a new one for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.bot_tokens import BotTokens
 from bot.invocation import Invocation, Kind
 from bot.logs import log
 from bot.ports.installations import InstallationStore, Stored
 from bot.ports.oauth import SlackOAuth
+from bot.ports.slack import NotInstalled
 
 LIFECYCLE = frozenset({Kind.UNINSTALLED, Kind.TOKENS_REVOKED})
 CLOCK_SLACK_SECONDS = 5.0
@@ -23,10 +25,11 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class InstallationDeps:
-    """Where installations are, and who says whether a token is good."""
+    """Where installations are, and who says whether a token is good, or gives a new one."""
 
     installations: InstallationStore
     oauth: SlackOAuth
+    tokens: BotTokens
 
 
 class ChangedMeanwhile(Exception):
@@ -36,16 +39,26 @@ class ChangedMeanwhile(Exception):
 def end_installation(deps: InstallationDeps, invocation: Invocation) -> None:
     """Remove the installation that an event is about, unless it has not ended. Safe to repeat.
 
-    Raises `SlackUnavailable` and `InstallationsUnavailable`.
+    An event in an organisation may be about the workspace's installation or the organisation's: of the one that it
+    names it is believed, the other one is looked at. Raises `SlackUnavailable` and `InstallationsUnavailable`.
     """
-    team = "" if invocation.value == "org" else invocation.team
+    team, enterprise = invocation.team, invocation.enterprise
+    is_org_named = not team or invocation.value == "org"
+    if team:
+        _end(deps, invocation, team, is_named=not is_org_named)
+    if enterprise:
+        _end(deps, invocation, "", is_named=is_org_named)
+
+
+def _end(deps: InstallationDeps, invocation: Invocation, team: str, is_named: bool) -> None:
+    """Remove the workspace's own installation, or without a team the organisation's, if it has ended."""
     facts = {"team": team, "enterprise": invocation.enterprise, "event": invocation.kind.value}
     for _ in range(TRIES):
         stored = deps.installations.find(team, invocation.enterprise)
-        if stored is None:
+        if stored is None or stored.installation.is_org_wide != (not team):
             log.info("not installed", extra=facts)
             return
-        if not _has_ended(deps, stored, invocation, is_named=stored.installation.is_org_wide == (team == "")):
+        if not _has_ended(deps, stored, invocation, is_named):
             log.info("installation stays", extra=facts)
             return
         if deps.installations.remove(stored):
@@ -55,9 +68,16 @@ def end_installation(deps: InstallationDeps, invocation: Invocation) -> None:
 
 
 def _has_ended(deps: InstallationDeps, stored: Stored, invocation: Invocation, is_named: bool) -> bool:
-    later_by = invocation.at - stored.installation.installed_at
+    installation = stored.installation
+    later_by = invocation.at - installation.installed_at
     if later_by < -CLOCK_SLACK_SECONDS:
         return False
     if invocation.kind is Kind.UNINSTALLED and is_named and later_by > CLOCK_SLACK_SECONDS:
         return True
-    return not deps.oauth.accepts(stored.installation.bot.token)
+    if deps.oauth.accepts(installation.bot.token):
+        return False
+    try:
+        deps.tokens.newer_than(installation.bot.token, installation.team, installation.enterprise)
+    except NotInstalled:
+        return True
+    return False

@@ -1,6 +1,6 @@
 """The local AWS: MiniStack, and what only it can do for a service beside it.
 
-`python -m deploy.local.aws_gateway` runs MiniStack with the environment of `gateway_environment`. Three things are added:
+`python -m deploy.local.aws_gateway` runs MiniStack with the environment of `gateway_environment`. What is added:
 
 - Every request counts as sent over TLS, as on AWS, so that policies that deny plain HTTP hold here as well. The gateway
   listens on 127.0.0.1 alone.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.bot_tokens import BotTokens
 from bot.installation import BotToken
 from bot.invocation import Invocation, Kind
 from bot.ports.slack import SlackUnavailable
@@ -24,7 +25,11 @@ class Slack:
         self.clock = FakeClock()
         self.store = FakeInstallationStore()
         self.oauth = FakeSlackOAuth(self.clock)
-        self.deps = InstallationDeps(self.store, self.oauth)
+        self.deps = self.deps_on(self.store)
+
+    def deps_on(self, store: FakeInstallationStore) -> InstallationDeps:
+        """The ports, with this store."""
+        return InstallationDeps(store, self.oauth, BotTokens(store, self.oauth, self.clock))
 
     def install(self, team: str = "T1", enterprise: str = "") -> BotToken:
         """Now."""
@@ -87,10 +92,16 @@ def test_an_app_that_is_taken_out_at_once_loses_its_tokens(slack: Slack, kind: K
 
 def test_a_single_token_that_is_revoked_ends_no_installation(slack: Slack) -> None:
     """With rotation, Slack revokes the older of two tokens by itself."""
-    slack.install()
+    bot = slack.install()
     slack.clock.sleep(1_000)
     end_installation(slack.deps, slack.event(Kind.TOKENS_REVOKED))
-    assert slack.is_installed()
+    stored = slack.store.find("T1", "")
+    assert stored is not None and stored.installation.bot == bot
+    # Also when it is the one that is stored: Slack gives a new one for it.
+    slack.oauth.grants[0].access.clear()
+    end_installation(slack.deps, slack.event(Kind.TOKENS_REVOKED))
+    stored = slack.store.find("T1", "")
+    assert stored is not None and slack.oauth.accepts(stored.installation.bot.token)
 
 
 def test_an_organisation_and_its_workspaces_end_apart(slack: Slack) -> None:
@@ -103,9 +114,22 @@ def test_an_organisation_and_its_workspaces_end_apart(slack: Slack) -> None:
     stored = slack.store.find("T1", "E1")
     assert stored is not None and stored.installation.bot == everywhere
 
+    slack.install("T1", "E1")
+    slack.clock.sleep(100)
     slack.oauth.uninstall(everywhere.token)
     end_installation(slack.deps, slack.event(Kind.UNINSTALLED, "T1", "E1", value="org"))
-    assert not slack.is_installed("T1", "E1") and not slack.is_installed("", "E1")
+    assert slack.is_installed("T1", "E1") and not slack.is_installed("", "E1")
+
+
+def test_an_event_that_names_the_wrong_one_ends_the_one_that_has_ended(slack: Slack) -> None:
+    slack.install("", "E1")
+    own = slack.install("T1", "E1")
+    slack.clock.sleep(2)
+    slack.oauth.uninstall(own.token)
+    for kind in KINDS:
+        end_installation(slack.deps, slack.event(kind, "T1", "E1", value="org"))
+    stored = slack.store.find("T1", "E1")
+    assert stored is not None and stored.installation.is_org_wide
 
 
 def test_an_organisations_uninstallation_may_name_no_workspace(slack: Slack) -> None:
@@ -151,14 +175,14 @@ def test_a_token_that_is_renewed_meanwhile_is_judged_anew(slack: Slack) -> None:
 
     store = Restless()
     store.rows = slack.store.rows
-    end_installation(InstallationDeps(store, slack.oauth), slack.event(Kind.UNINSTALLED))
+    end_installation(slack.deps_on(store), slack.event(Kind.UNINSTALLED))
     assert not slack.is_installed()
 
     slack.install()
     slack.clock.sleep(100)
     store.left = 100
     with pytest.raises(ChangedMeanwhile):
-        end_installation(InstallationDeps(store, slack.oauth), slack.event(Kind.UNINSTALLED))
+        end_installation(slack.deps_on(store), slack.event(Kind.UNINSTALLED))
 
 
 # ---------------------------------------------------------------- requests and results of a workspace without the app
