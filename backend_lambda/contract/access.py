@@ -35,6 +35,9 @@ class Limits(Model):
     `each_member` every member has the numbers for themselves. Days are UTC days.
     """
 
+    # A limit says what it means: "5" is no number, and true is no 1.
+    model_config = ConfigDict(strict=True)
+
     images_per_day: int | None = Field(default=None, ge=0, le=1_000_000)
     gpu_seconds_per_day: int | None = Field(default=None, ge=0, le=10_000_000)
     jobs_at_once: int | None = Field(default=None, ge=0, le=10_000)
@@ -42,6 +45,11 @@ class Limits(Model):
     max_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     models: list[ModelName] = Field(default_factory=list, max_length=20)
     each_member: bool = False
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether anything is limited."""
+        return self.model_copy(update={"each_member": False}) != Limits()
 
 
 class Guardrail(Model):
@@ -64,9 +72,9 @@ class Guardrail(Model):
 class PutGrant(Model):
     """Body of `PUT /grants/{kind}/{id}`: replaces what was granted to that subject.
 
-    `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own, below
-    the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks for; the
-    tenant where it is left out. A guardrail is for channels.
+    `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own,
+    below the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks
+    for; the tenant where it is left out. A guardrail is for channels.
     """
 
     role: str | None = Field(default=None, max_length=200)
@@ -78,7 +86,7 @@ class PutGrant(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> PutGrant:
-        if self.role is None and self.guardrail is None and self.limits == Limits():
+        if self.role is None and self.guardrail is None and not self.limits.is_limiting:
             raise ValueError("a grant names a role, a limit or a guardrail")
         return self
 
@@ -101,7 +109,7 @@ class Effect(StrEnum):
 
 
 class Entry(Model):
-    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it no longer counts."""
+    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it counts no more."""
 
     # A later version may say more: readers ignore what they do not know.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -130,6 +138,11 @@ class Entry(Model):
     def key(self) -> str:
         """`grant#member#U1`: one entry of an effect for a subject."""
         return f"{self.effect.value}#{self.subject.key}"
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether it has any limit."""
+        return self.limits.is_limiting
 
     def counts_at(self, now: datetime) -> bool:
         """Whether it has not ended."""

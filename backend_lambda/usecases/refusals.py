@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backend_lambda.contract.access import Allowance
 from backend_lambda.contract.errors import ErrorCode
 
 
@@ -18,6 +19,7 @@ class Refusal(Exception):
         given: str | None = None,
         allowed: str | None = None,
         available: list[str] | None = None,
+        limit: Allowance | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -25,6 +27,7 @@ class Refusal(Exception):
         self.given = given
         self.allowed = allowed
         self.available = available or []
+        self.limit = limit
 
 
 class FieldRefused(Refusal):
@@ -43,6 +46,24 @@ class JobNotFound(Refusal):
     """No such job, or another tenant's."""
 
     code = ErrorCode.JOB_NOT_FOUND
+
+
+class LastAdmin(Refusal):
+    """Nobody would be left who may grant."""
+
+    code = ErrorCode.LAST_ADMIN
+
+
+class AccessConflict(Refusal):
+    """Others changed grants at the same time, again and again."""
+
+    code = ErrorCode.ACCESS_CONFLICT
+
+
+class GuardrailTooLong(Refusal):
+    """STS would not take it as a session policy."""
+
+    code = ErrorCode.GUARDRAIL_TOO_LONG
 
 
 class IdempotencyConflict(Refusal):

@@ -14,9 +14,9 @@ from typing import Any
 
 import boto3
 
+from deploy.access import Operator
 from deploy.cloudformation import deploy_stack
 from deploy.endpoints import EndpointPlan, create_endpoint
-from deploy.grants import grant_workspace
 from deploy.local.aws_gateway import gateway_environment
 from deploy.local.processes import Processes, answers, free_port
 from deploy.local.sagemaker.settings import SageMakerSettings
@@ -31,6 +31,8 @@ STACK_NAME = "easel"
 REGION = "us-east-1"
 GATEWAY = "aws-gateway"
 SAGEMAKER = "sagemaker"
+ADMIN = "ada"
+"""The member who has installed Easel in the local workspace."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ class LocalStack:
         self._on_stage("Slack workspace with Easel installed")
         slack = self.slack.settings
         store_slack_credentials(session, self.outputs["SlackSecretArn"], slack.signing_secret, slack.bot_token)
-        grant_workspace(session, self.outputs["GrantsTableName"], slack.team_id, self.outputs["ArtistRoleArn"])
+        operator = Operator.of(session, self.outputs)
+        operator.grant_workspace(slack.team_id, "artist")
+        operator.grant_admin(slack.team_id, self.slack.workspace.member(ADMIN).id)
         self.slack.workspace.deliverer.request_url = f"{self.api_url}/slack/events"
         self.processes.wait_until(SAGEMAKER, lambda: answers(f"{self.sagemaker_url}/health"), 30)
         self._on_stage("Endpoint with the miniature model (the real container entry point)")

@@ -21,8 +21,10 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "ApiFunction": ("backend_lambda/wiring.py", Settings.read),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
+    "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),
     "SweepFunction": ("backend_lambda/wiring.py", Settings.read),
 }
+GIVEN_BY_LAMBDA = {"AWS_REGION": "us-east-1"}
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -62,7 +64,7 @@ def test_every_function_has_a_settings_type() -> None:
 @pytest.mark.parametrize("function", READERS)
 def test_the_template_gives_what_is_read_and_nothing_else(function: str) -> None:
     # A number is a valid value for all of them, and within every range.
-    environment = Reads(dict.fromkeys(variables()[function], "900"))
+    environment = Reads(dict.fromkeys(variables()[function], "900") | GIVEN_BY_LAMBDA)
     READERS[function][1](environment)
     assert variables()[function] <= environment.asked
 
