@@ -26,8 +26,11 @@ BOT_SCOPES = {
 }
 
 
-def manifest(request_url: str = REQUEST_URL) -> dict[str, Any]:
-    """The manifest for an app whose commands, events and buttons go to `request_url`."""
+def manifest(request_url: str = REQUEST_URL, is_distributed: bool = True) -> dict[str, Any]:
+    """The manifest for an app whose commands, events and buttons go to `request_url`.
+
+    `is_distributed`: it is installed through OAuth, with tokens that rotate; else by hand, with one that never ends.
+    """
     return {
         "display_information": {
             "name": "Easel",
@@ -66,16 +69,16 @@ def manifest(request_url: str = REQUEST_URL) -> dict[str, Any]:
                 "request_url": request_url,
                 "message_menu_options_url": request_url,
             },
-            "org_deploy_enabled": True,
+            "org_deploy_enabled": is_distributed,
             "socket_mode_enabled": False,
-            "token_rotation_enabled": True,
+            "token_rotation_enabled": is_distributed,
         },
     }
 
 
-def manifest_text() -> str:
+def manifest_text(request_url: str = REQUEST_URL, is_distributed: bool = True) -> str:
     """The file's content."""
-    return json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(manifest(request_url, is_distributed), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

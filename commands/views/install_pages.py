@@ -17,8 +17,8 @@ def installed_page(name: str, is_org_wide: bool) -> str:
     """It worked. `name` is the workspace's or the organisation's."""
     where = escape(name) or ("your organisation" if is_org_wide else "your workspace")
     steps = [
-        "You are Easel's first admin there, unless there was one before. "
-        "<code>/imagine-admin access</code> says who may do what.",
+        "You are Easel's first admin there, unless there was one before. Nobody else may paint yet: "
+        "<code>/imagine-admin access grant workspace artist</code> lets everybody.",
         "Invite it where your team works: <code>/invite @easel</code>",
         "Paint: <code>/imagine a small blue star on a yellow background</code>",
     ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from deploy.local.slack.manifest import Manifest
 
@@ -41,6 +44,24 @@ DEFAULT_CHANNELS = (
     ChannelSeed("general", "Everything that everybody should know"),
     ChannelSeed("design", "Pictures, drafts and second opinions", members=("ada", "grace", "linus", "mira")),
     ChannelSeed("random", "Everything else"),
+)
+
+
+# What differs in a second workspace beside the first.
+GLOBEX: Mapping[str, Any] = MappingProxyType(
+    {
+        "team_id": "T0EASEL02",
+        "team_name": "Globex Studio",
+        "team_domain": "globex-studio",
+        "bot_id": "B0EASEL02",
+        "id_tag": "0EB",
+        "members": (
+            MemberSeed("ada", "Ada Byron", is_admin=True, title="Studio lead"),
+            MemberSeed("grace", "Grace Kelly", title="Set designer"),
+            MemberSeed("linus", "Linus Globe", title="Animator"),
+            MemberSeed("mira", "Mira Globe", is_guest=True, title="Guest from Studio Sol"),
+        ),
+    }
 )
 
 
