@@ -64,9 +64,9 @@ class Guardrail(Model):
 class PutGrant(Model):
     """Body of `PUT /grants/{kind}/{id}`: replaces what was granted to that subject.
 
-    `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own, below
-    the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks for; the
-    tenant where it is left out. A guardrail is for channels.
+    `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own,
+    below the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks
+    for; the tenant where it is left out. A guardrail is for channels.
     """
 
     role: str | None = Field(default=None, max_length=200)
@@ -101,7 +101,7 @@ class Effect(StrEnum):
 
 
 class Entry(Model):
-    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it no longer counts."""
+    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it counts no more."""
 
     # A later version may say more: readers ignore what they do not know.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -130,6 +130,11 @@ class Entry(Model):
     def key(self) -> str:
         """`grant#member#U1`: one entry of an effect for a subject."""
         return f"{self.effect.value}#{self.subject.key}"
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether it has any limit."""
+        return self.limits.model_copy(update={"each_member": False}) != Limits()
 
     def counts_at(self, now: datetime) -> bool:
         """Whether it has not ended."""
