@@ -25,6 +25,12 @@ STATUSES = {
     ErrorCode.IDEMPOTENCY_CONFLICT: 409,
     ErrorCode.JOB_NOT_DELETABLE: 409,
     ErrorCode.TOO_LARGE: 413,
+    ErrorCode.LIMIT_REACHED: 429,
+    ErrorCode.LAST_ADMIN: 409,
+    ErrorCode.ACCESS_CONFLICT: 409,
+    ErrorCode.GUARDRAIL_TOO_LONG: 422,
+    ErrorCode.BLOCKED_WORDS: 422,
+    ErrorCode.WEBHOOK_NOT_FOUND: 404,
     ErrorCode.ENDPOINT_UNAVAILABLE: 503,
     ErrorCode.TOO_MANY_REQUESTS: 429,
     ErrorCode.INTERNAL: 500,
@@ -52,6 +58,7 @@ def describe_refusal(refusal: Refusal) -> ErrorBody:
         given=shorten(refusal.given) if refusal.given is not None else None,
         allowed=refusal.allowed,
         available=refusal.available,
+        limit=refusal.limit,
     )
 
 

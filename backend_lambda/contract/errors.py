@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend_lambda.contract.access import Allowance
+
 
 class ErrorCode(StrEnum):
     """Why a request was refused. The HTTP status stands beside each."""
@@ -20,6 +22,12 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"  # 409: the key was used with another request
     JOB_NOT_DELETABLE = "job_not_deletable"  # 409
     TOO_LARGE = "too_large"  # 413
+    LIMIT_REACHED = "limit_reached"  # 429: `limit` says which, how much of it is used and when it resets
+    LAST_ADMIN = "last_admin"  # 409: nobody would be left who may grant
+    ACCESS_CONFLICT = "access_conflict"  # 409: somebody else changed grants at the same time, again and again
+    GUARDRAIL_TOO_LONG = "guardrail_too_long"  # 422: STS would not take it as a session policy
+    BLOCKED_WORDS = "blocked_words"  # 422: the prompt has words that the workspace has blocked
+    WEBHOOK_NOT_FOUND = "webhook_not_found"  # 404
     ENDPOINT_UNAVAILABLE = "endpoint_unavailable"  # 503: it exists, but does not take work now
     TOO_MANY_REQUESTS = "too_many_requests"  # 429
     INTERNAL = "internal"  # 500: `reference` is in the logs
@@ -37,6 +45,8 @@ class ErrorBody(BaseModel):
     given: str | None = None
     allowed: str | None = None
     available: list[str] = Field(default_factory=list)
+    limit: Allowance | None = None
+    """The one that is reached."""
     reference: str | None = None
 
 
@@ -53,6 +63,8 @@ class JobFailureCode(StrEnum):
     """No completion ever came and no pictures were found."""
     START_FAILED = "start_failed"
     """SageMaker refused it."""
+    MODERATED = "moderated"
+    """The moderation service refused the prompt or the pictures."""
 
 
 class JobFailure(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backend_lambda.contract.access import Allowance
 from backend_lambda.contract.errors import ErrorCode
 
 
@@ -18,6 +19,7 @@ class Refusal(Exception):
         given: str | None = None,
         allowed: str | None = None,
         available: list[str] | None = None,
+        limit: Allowance | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -25,6 +27,7 @@ class Refusal(Exception):
         self.given = given
         self.allowed = allowed
         self.available = available or []
+        self.limit = limit
 
 
 class FieldRefused(Refusal):
