@@ -9,8 +9,9 @@ Environment (all required, but for those with a default):
 | BOT_TABLE | x | x | x | DynamoDB table: key `pk` (S), TTL attribute `expires_at` |
 | INVOCATIONS_QUEUE_URL | x | | | SQS queue that the worker reads |
 | DEFAULT_ENDPOINT | x | x | | the endpoint that paints when none is named |
-| GRANTS_TABLE | | x | | DynamoDB table: key `subject` (S), attributes `role_arn`, `external_id` |
+| GRANTS_TABLE | | x | | DynamoDB table: keys `tenant`, `entry` (S), attribute `document` |
 | API_URL | | x | | the backend's REST API with its stage, without a slash at the end |
+| API_ARN | | x | | the same as IAM names it: `arn:aws:execute-api:<region>:<account>:<api>/<stage>` |
 | AWS_ENDPOINT_URL_EXECUTE_API | | x | | optional: where an emulator serves REST APIs, by id and stage |
 | PICTURES_BUCKET | | x | x | S3 bucket of the finished pictures |
 | MAX_RECEIVES | | x | x | the queue's maxReceiveCount; default 5 |
@@ -18,10 +19,11 @@ Environment (all required, but for those with a default):
 
 IAM, beside logs and traces:
 slack: secretsmanager:GetSecretValue on the secret, sqs:SendMessage on the queue, dynamodb:GetItem on the bot table.
-worker: secretsmanager:GetSecretValue, dynamodb:GetItem and PutItem on the bot table, dynamodb:GetItem on the grants
-table, sts:AssumeRole, TagSession and SetSourceIdentity on the mapped roles, s3:GetObject on the pictures, and on its
-queue what the event source needs plus sqs:ChangeMessageVisibility.
-results: as the worker, without the grants table and STS.
+worker: secretsmanager:GetSecretValue, dynamodb:GetItem and PutItem on the bot table, dynamodb:Query on the grants
+table, sts:AssumeRole, TagSession and SetSourceIdentity on the mapped roles, iam:SimulatePrincipalPolicy on them and
+SimulateCustomPolicy, s3:GetObject on the pictures, and on its queue what the event source needs plus
+sqs:ChangeMessageVisibility.
+results: as the worker, without the grants table, STS and IAM.
 
 Imports stand inside the functions: the acknowledging function pays for none of the others' adapters.
 """
@@ -77,6 +79,7 @@ class WorkerSettings(NamedTuple):
     bot_table: str
     grants_table: str
     api_url: str
+    api_arn: str
     default_endpoint: str
     pictures_bucket: str
     max_receives: int
@@ -90,6 +93,7 @@ class WorkerSettings(NamedTuple):
             "BOT_TABLE",
             "GRANTS_TABLE",
             "API_URL",
+            "API_ARN",
             "DEFAULT_ENDPOINT",
             "PICTURES_BUCKET",
         )
@@ -99,6 +103,7 @@ class WorkerSettings(NamedTuple):
             bot_table=found["BOT_TABLE"],
             grants_table=found["GRANTS_TABLE"],
             api_url=found["API_URL"],
+            api_arn=found["API_ARN"],
             default_endpoint=found["DEFAULT_ENDPOINT"],
             pictures_bucket=found["PICTURES_BUCKET"],
             max_receives=int(environment.get("MAX_RECEIVES") or DEFAULT_MAX_RECEIVES),
@@ -177,24 +182,32 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     from bot.aws.clients import AwsClients
     from bot.aws.dynamo_grants import DynamoGrants
     from bot.aws.dynamo_record_store import DynamoRecordStore
+    from bot.aws.iam_simulator import IamSimulator
     from bot.aws.s3_pictures import S3Pictures
+    from bot.aws.signed_access_api import SignedAccessApi
     from bot.aws.signed_backend_api import SignedBackendApi
     from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_retries import SqsRetries
     from bot.aws.sts_sessions import StsSessions
     from bot.slack_workspace import SlackWorkspace
     from bot.system_clock import SystemClock
+    from bot.worker.authorize import Authority
     from bot.worker.deps import WorkerDeps
+    from bot.worker.usergroups import UserGroups
 
     settings = WorkerSettings.from_environment(environment)
     clients, clock = AwsClients(), SystemClock()
     secret = read_slack_secret(settings.slack_secret_arn)
+    api_url = api_address(settings.api_url, environment)
+    grants = DynamoGrants(clients, settings.grants_table)
     deps = WorkerDeps(
         store=DynamoRecordStore(clients, settings.bot_table),
         slack=SlackWorkspace(secret.bot_token, settings.slack_api_url),
-        grants=DynamoGrants(clients, settings.grants_table),
+        authority=Authority(grants, UserGroups(clock), clock, settings.api_arn),
         sessions=StsSessions(clients, clock),
-        api=SignedBackendApi(api_address(settings.api_url, environment), clients.region, clock),
+        api=SignedBackendApi(api_url, clients.region, clock),
+        access=SignedAccessApi(api_url, clients.region, clock),
+        simulator=IamSimulator(clients),
         pictures=S3Pictures(clients, settings.pictures_bucket),
         clock=clock,
         default_endpoint=settings.default_endpoint,

@@ -23,7 +23,7 @@ from commands.grammar.until import end_of, is_fixed, moment_text
 
 MAX_CONFIRMED_CHARS = 2_000
 """What a button can carry."""
-MOST_AHEAD = timedelta(days=5 * 366)
+MOST_AHEAD = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def settle(instruction: Instruction, now: datetime) -> Settled | tuple[Mistake, 
     if until is not None:
         end = end_of(until, now)
         if not now < end <= now + MOST_AHEAD:
-            return (BadValue(UNTIL.name, str(until), UNTIL.allowed + ", within five years"),)
+            return (BadValue(UNTIL.name, str(until), UNTIL.allowed + ", within a year"),)
         instruction = replace(instruction, values={**instruction.values, UNTIL.name: moment_text(end)})
     text = render_instruction(SUBCOMMANDS, instruction)
     if len(text) > MAX_CONFIRMED_CHARS:

@@ -32,7 +32,7 @@ class MissingValue:
 
 @dataclass(frozen=True)
 class BadValue:
-    """`given` is not what the option takes, `allowed` is what it takes; `nearest`: which of its names is most like it."""
+    """`given` is not what the option takes; `allowed` is, and `nearest` is the most similar of its names."""
 
     option: str
     given: str

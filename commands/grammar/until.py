@@ -47,9 +47,14 @@ def end_of(value: Value, now: datetime) -> datetime:
     if span is not None:
         whole_minute = (now + timedelta(seconds=59, microseconds=999_999)).replace(second=0, microsecond=0)
         return whole_minute + int(span[1]) * SPANS[span[2][0]]
+    return fixed_end(value)
+
+
+def fixed_end(value: Value) -> datetime:
+    """When a day or a moment is over. Raises `ValueError` for a span, whose end depends on when it is asked."""
     fixed = _fixed(str(value))
     if fixed is None:
-        raise ValueError("neither a span nor a day nor a moment")
+        raise ValueError("neither a day nor a moment")
     return fixed
 
 

@@ -43,7 +43,7 @@ class Verdict(StrEnum):
     """No policy of the role allows it."""
     ROLE_DENIES = "role_denies"
     GUARDRAIL_SILENT = "guardrail_silent"
-    """The role would, the channel's guardrail does not."""
+    """The channel's guardrail does not allow it."""
     UNKNOWN = "unknown"
     """IAM could not be asked."""
 
@@ -109,6 +109,6 @@ def _verdict_line(found: Explanation, action: Action, verdict: Verdict) -> str:
         case Verdict.ROLE_DENIES:
             return f":no_entry: {said}: a policy of the role denies it explicitly"
         case Verdict.GUARDRAIL_SILENT:
-            return f":no_entry: {said}: the role allows it, the channel's guardrail does not"
+            return f":no_entry: {said}: the channel's guardrail does not allow it"
         case Verdict.UNKNOWN:
             return f":grey_question: {said}: IAM could not be asked about this role"

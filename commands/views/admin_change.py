@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from backend_lambda.contract.subjects import SubjectKind
 from commands.admin.amounts import limits_named
@@ -34,7 +33,7 @@ from commands.grammar.clean import escape
 from commands.grammar.options import Value
 from commands.grammar.subcommands import Instruction
 from commands.grammar.subjects import subject_of
-from commands.grammar.until import end_of
+from commands.grammar.until import fixed_end
 from commands.trouble import code
 from commands.views.access_words import (
     everybody_meant,
@@ -184,7 +183,7 @@ def _whom(values: Mapping[str, Value], workspace: str) -> str:
 
 def _until(values: Mapping[str, Value]) -> str:
     until = values.get(UNTIL.name)
-    return until_text(end_of(until, datetime.min)) if until is not None else ""
+    return until_text(fixed_end(until)) if until is not None else ""
 
 
 def _reason(values: Mapping[str, Value]) -> str:

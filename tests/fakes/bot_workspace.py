@@ -20,7 +20,9 @@ from bot.results.events import handle_event, read_event
 from bot.slack_app import build_app
 from bot.slack_workspace import SlackWorkspace
 from bot.system_clock import SystemClock
+from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
+from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
 from commands.manifest import manifest
 from deploy.local.slack.client import LocalWorkspace
@@ -29,11 +31,10 @@ from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import WorkspaceSettings
 from tests.fakes.bot import (
     FakeBackendApi,
-    FakeGrants,
     FakeInvocationQueue,
     FakeRecordStore,
-    FakeSessions,
 )
+from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_png import png
 
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
@@ -64,17 +65,27 @@ class BotInWorkspace:
         ).start()
         self.store = FakeRecordStore()
         self.queue = FakeInvocationQueue()
-        self.api = FakeBackendApi()
-        self.grants = FakeGrants()
-        team_id = self.server.workspace.settings.team_id
-        self.grants.by_team = {team_id: self.grants.by_team["T1"]}
         self.clock = SystemClock()
+        self.iam = FakeIam()
+        self.access = FakeAccess(self.clock, self.iam)
+        self.sessions = FakeSessions()
+        self.api = FakeBackendApi(self.iam, self.access)
+        self.team = self.server.workspace.settings.team_id
         slack = SlackWorkspace(BOT_TOKEN, f"{self.server.url}/api/")
         listeners = ListenerDeps(self.queue, self.store, self.clock, "tiny")
         app = build_app(listeners, SIGNING_SECRET, BOT_TOKEN, f"{self.server.url}/api/")
         self.gateway = SlackGateway(app, SIGNING_SECRET)
         self.worker = WorkerDeps(
-            self.store, slack, self.grants, FakeSessions(), self.api, PngPictures(), self.clock, "tiny"
+            store=self.store,
+            slack=slack,
+            authority=Authority(self.access, UserGroups(self.clock), self.clock, API_ARN),
+            sessions=self.sessions,
+            api=self.api,
+            access=self.access,
+            simulator=self.iam,
+            pictures=PngPictures(),
+            clock=self.clock,
+            default_endpoint="tiny",
         )
         self.results = ResultsDeps(self.store, slack, PngPictures(), self.clock, progress_seconds=0.0)
         self._worked = 0
@@ -83,6 +94,13 @@ class BotInWorkspace:
         self.workspace.set_request_url(f"http://127.0.0.1:{self._http.server_address[1]}/slack/events")
         self.ada = self.workspace.as_member("ada")
         self.grace = self.workspace.as_member("grace")
+        self.grant_as_at_the_start()
+
+    def grant_as_at_the_start(self) -> None:
+        """Everybody may paint, ada is an admin."""
+        self.access.clear(self.team)
+        self.access.grant(self.team, "workspace", self.team, "artist")
+        self.access.grant(self.team, "member", self.ada.id, "admin")
 
     def work(self) -> list[Invocation]:
         """Let the worker handle everything that is queued, each message once; returns what that was."""
