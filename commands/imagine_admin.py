@@ -12,13 +12,12 @@ NAME = "/imagine-admin"
 
 TOPICS = frozenset(topic for one in SUBCOMMANDS for topic in (one.path, one.path.partition(" ")[0]))
 """What may stand before `help`."""
+MAX_HELP_CHARS = 200
 
 
 def plan(text: str) -> Plan:
     """What to do about `/imagine-admin <text>`."""
-    said = clean(text, keeps_mentions=True)
-    before, _, last = said.rpartition(" ")
-    if not said or asks_for_help(said) or (before.lower() in TOPICS and asks_for_help(last)):
+    if _asks_for_help(text):
         return ShowHelp()
     instruction = read_instruction(NAME, SUBCOMMANDS, text)
     if isinstance(instruction, tuple):
@@ -29,6 +28,14 @@ def plan(text: str) -> Plan:
     if instruction.path in CHANGING:
         return Change(instruction)
     return Look(render_instruction(SUBCOMMANDS, instruction))
+
+
+def _asks_for_help(text: str) -> bool:
+    if len(text) > MAX_HELP_CHARS:
+        return False
+    said = clean(text, keeps_mentions=True)
+    topic, _, last = said.rpartition(" ")
+    return not said or asks_for_help(said) or (topic.lower() in TOPICS and asks_for_help(last))
 
 
 IMAGINE_ADMIN = Command(

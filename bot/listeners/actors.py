@@ -25,9 +25,3 @@ def actor_team_of(body: Body) -> str | None:
     if not isinstance(theirs, str):
         return None
     return theirs if theirs.startswith("T") or (theirs and theirs == enterprise_of(body)) else None
-
-
-def is_external(body: Body) -> bool:
-    """Whether somebody of another company is at it. Where that can't be known: yes."""
-    theirs = actor_team_of(body)
-    return theirs is None or theirs != team_of(body)

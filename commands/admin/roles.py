@@ -59,8 +59,8 @@ class ExternalIdOption:
         return text if EXTERNAL_ID.fullmatch(text) else None
 
     def write(self, value: Value) -> str:
-        """The text."""
-        return str(value)
+        """The text in quotes: it may look like an option."""
+        return f'"{value}"'
 
 
 def is_own_role(role: str) -> bool:

@@ -43,8 +43,7 @@ def shorten(text: str, limit: int) -> str:
 def _mention_or_readable(match: re.Match[str]) -> str:
     kind, target = match[1], match[2]
     is_mention = kind in "@#" or (kind == "!" and target.startswith("subteam^"))
-    # Nothing separates a mention from what is typed right behind it.
-    return f" <{kind}{target}> " if is_mention else _readable(match)
+    return f"<{kind}{target}>" if is_mention else _readable(match)
 
 
 def _readable(match: re.Match[str]) -> str:

@@ -72,6 +72,7 @@ class OptionReader:
         self._is_prose = is_prose
         self._by_name = {name: option for option in options for name in (option.name, *option.aliases)}
         self._named: set[str] = set()
+        self._is_like_an_option: dict[str, bool] = {}
         self.mistakes: list[Mistake] = []
         self.values: dict[str, Value] = {}
 
@@ -81,7 +82,7 @@ class OptionReader:
         tokens = [self._settle(token) for token in tokens]
         words: list[Word] = []
         at = 0
-        while at < len(tokens):
+        while at < len(tokens) and len(self.mistakes) < MAX_MISTAKES:
             token = tokens[at]
             at += 1
             if isinstance(token, Word):
@@ -98,8 +99,10 @@ class OptionReader:
         """A dash of prose before a word that is like no option stays prose."""
         if isinstance(token, Word) or not self._is_prose or token.is_certain or token.name in self._by_name:
             return token
-        is_like_an_option = nearest_name(token.name, list(self._by_name), cutoff=0.75) is not None
-        return token if is_like_an_option else Word(token.text)
+        if token.name not in self._is_like_an_option:
+            nearest = nearest_name(token.name, list(self._by_name), cutoff=0.75)
+            self._is_like_an_option[token.name] = nearest is not None
+        return token if self._is_like_an_option[token.name] else Word(token.text)
 
     def _take_option(self, token: OptionName, following: list[Word]) -> int:
         """Read one option and the words after it; returns how many of them it took."""
@@ -126,7 +129,7 @@ class OptionReader:
         else:
             value = option.read(text)
             if value is None:
-                nearest = nearest_name(text.lower(), option.names)
+                nearest = nearest_name(text[:GIVEN_CHARS].lower(), option.names)
                 self.mistakes.append(BadValue(option.name, shorten(text, GIVEN_CHARS), option.allowed, nearest))
             else:
                 self.values[option.name] = value

@@ -118,7 +118,7 @@ def _arguments(command: str, subcommand: Subcommand, words: Sequence[Word]) -> t
         text = " ".join(word.unquoted for word in taken)
         value = argument.read(text)
         if value is None:
-            nearest = nearest_name(text.lower(), argument.names)
+            nearest = nearest_name(text[:GIVEN_CHARS].lower(), argument.names)
             given = shorten(text, GIVEN_CHARS)
             mistakes.append(BadArgument(command, argument.name, given, argument.allowed, nearest))
         else:

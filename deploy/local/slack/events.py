@@ -49,7 +49,7 @@ async def deliver_event(workspace: Workspace, event: Json) -> list[Delivery]:
                 "is_enterprise_install": False,
             }
         ],
-        "is_ext_shared_channel": False,
+        "is_ext_shared_channel": workspace.is_shared(str(event.get("channel"))),
         "event_context": f"4-{secrets.token_hex(12)}",
     }
     body = json.dumps(envelope, ensure_ascii=False)

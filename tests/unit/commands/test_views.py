@@ -106,7 +106,7 @@ def test_help(command: Command) -> None:
     assert all(f"`--{option.name}" in text and option.summary in text for option in all_options(command))
     assert all(f"{command.name} {one.path}" in text and one.summary in text for one in command.subcommands)
     assert ("slash commands be used in threads" in text and "@easel" in text) is command.is_prompt_taken
-    assert "…\"" not in text.replace("…`", ""), "nothing was cut"
+    assert '…"' not in text.replace("…`", ""), "nothing was cut"
 
 
 def test_what_people_write_is_never_read_as_markup() -> None:
