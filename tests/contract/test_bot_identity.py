@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.contract.access import Effect, Entry
@@ -181,6 +181,7 @@ IDS = st.text(max_size=30)
 CALLERS = st.builds(Caller, IDS.filter(bool), IDS, IDS.filter(bool), IDS)
 
 
+@settings(deadline=None)
 @given(a=CALLERS, b=CALLERS)
 def test_session_names_are_taken_by_sts_and_never_collide(a: Caller, b: Caller) -> None:
     for name in (session_name(a), session_name(b), source_identity(a)):

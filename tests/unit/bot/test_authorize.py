@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.contract.access import Guardrail
@@ -187,6 +187,7 @@ def test_the_group_whose_limits_hold_is_in_the_session(stage: Stage) -> None:
 KINDS = st.sampled_from([("member", "U1"), ("usergroup", "S1"), ("channel", "C1"), ("workspace", "T1"), ("org", "E1")])
 
 
+@settings(max_examples=150, deadline=None)
 @given(
     entries=st.lists(st.tuples(KINDS, st.sampled_from(["artist", "admin", None, "deny"])), max_size=8),
     is_down=st.booleans(),

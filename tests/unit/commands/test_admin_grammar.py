@@ -376,6 +376,7 @@ def test_no_text_crashes_it_and_what_is_read_can_be_written(text: str) -> None:
         assert (again.path, dict(again.values)) == (read.path, dict(read.values))
 
 
+@settings(deadline=None)
 @given(SUBJECTS)
 def test_a_subject_is_written_as_it_was_read(text: str) -> None:
     subject = subject_of(text, "T1")
