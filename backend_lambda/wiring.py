@@ -8,11 +8,13 @@ function             IAM actions, and their resources
 all                  events:PutEvents (the bus); s3:ListBucket (the pictures bucket: a missing object is then "not
                      found" instead of "access denied")
 api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (its index `by_tenant`);
-                     dynamodb:GetItem, Scan (endpoints table); s3:GetObject, PutObject, DeleteObject (tenants/*);
+                     dynamodb:GetItem, Scan (endpoints table); dynamodb:GetItem, Query, PutItem, UpdateItem, DeleteItem
+                     (grants table), Query, PutItem (audit table); s3:GetObject, PutObject, DeleteObject (tenants/*);
                      sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints)
 events.completions   dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*, async/*), PutObject and
                      DeleteObject (tenants/*)
 events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
+events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         dynamodb:GetItem, UpdateItem (jobs table), Query (its index `unsettled`); s3:GetObject (tenants/*,
                      async/*), PutObject and DeleteObject (tenants/*); sagemaker:InvokeEndpointAsync
 ===================  ==============================================================================================
@@ -21,6 +23,7 @@ events.sweep         dynamodb:GetItem, UpdateItem (jobs table), Query (its index
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,7 +32,9 @@ from random import SystemRandom
 
 from aws_lambda_powertools.logging import Logger
 
+from backend_lambda.access_ports import AccessPorts
 from backend_lambda.aws.clients import Clients
+from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
 from backend_lambda.aws.eventbridge_bus import EventBridgeBus
@@ -39,6 +44,7 @@ from backend_lambda.aws.sagemaker_starter import SageMakerStarter
 from backend_lambda.callers import MappedRoles
 from backend_lambda.contract.limits import MAX_SEED
 from backend_lambda.ports import EndpointMonitor, SubmittingPorts, Timing
+from backend_lambda.role_register import RoleRegister
 
 LINK_LIFETIME = timedelta(minutes=15)
 
@@ -52,7 +58,8 @@ class Settings:
     """The backend's environment.
 
     `EASEL_MAPPED_ROLES`: roles (names, or ARNs of other accounts) whose sessions the bot names `<workspace>.<member>`,
-    separated by commas; may be empty. `JOBS_TABLE`, `ENDPOINTS_TABLE`: DynamoDB tables. `PICTURES_BUCKET`: S3 bucket.
+    separated by commas; may be empty. `JOBS_TABLE`, `ENDPOINTS_TABLE`, `GRANTS_TABLE`, `AUDIT_TABLE`: DynamoDB tables.
+    `PICTURES_BUCKET`: S3 bucket. `AWS_REGION`: set by Lambda itself.
     `EVENT_BUS`: name or ARN of an EventBridge bus. `REQUEST_TTL_SECONDS` (60 to 21600): a job may wait that long in
     SageMaker's queue. `INVOCATION_TIMEOUT_SECONDS` (1 to 3600): the model may take that long over a job.
     """
@@ -60,10 +67,13 @@ class Settings:
     mapped_roles: tuple[str, ...]
     jobs_table: str
     endpoints_table: str
+    grants_table: str
+    audit_table: str
     pictures_bucket: str
     event_bus: str
     request_ttl_seconds: int
     invocation_timeout_seconds: int
+    region: str
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
@@ -95,10 +105,13 @@ class Settings:
             mapped_roles=roles,
             jobs_table=text("JOBS_TABLE"),
             endpoints_table=text("ENDPOINTS_TABLE"),
+            grants_table=text("GRANTS_TABLE"),
+            audit_table=text("AUDIT_TABLE"),
             pictures_bucket=text("PICTURES_BUCKET"),
             event_bus=text("EVENT_BUS"),
             request_ttl_seconds=number("REQUEST_TTL_SECONDS", 60, 21_600),
             invocation_timeout_seconds=number("INVOCATION_TIMEOUT_SECONDS", 1, 3_600),
+            region=text("AWS_REGION"),
         )
         if wrong:
             raise SettingsError("; ".join(wrong))
@@ -154,6 +167,21 @@ def ports() -> SubmittingPorts:
         catalog=DynamoEndpointCatalog(client.of("dynamodb"), given.endpoints_table),
         pick_seed=lambda: SystemRandom().randint(0, MAX_SEED),
     )
+
+
+@lru_cache(maxsize=1)
+def access_ports() -> AccessPorts:
+    """What the use cases of grants need."""
+    given = settings()
+    store = DynamoAccessStore(clients().of("dynamodb"), given.grants_table, given.audit_table)
+    return AccessPorts(store, SystemClock(), time.sleep)
+
+
+@lru_cache(maxsize=1)
+def role_register() -> RoleRegister:
+    """Which roles of the customers' own speak for which tenant."""
+    ports = access_ports()
+    return RoleRegister(ports.store, ports.clock)
 
 
 @lru_cache(maxsize=1)

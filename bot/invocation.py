@@ -31,6 +31,10 @@ class Kind(StrEnum):
     """Answer the admin's question in `command`; nothing changes."""
     ADMIN_CONFIRMED = "admin_confirmed"
     """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
+    UNINSTALLED = "uninstalled"
+    """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
+    TOKENS_REVOKED = "tokens_revoked"
+    """Slack says that the bot's tokens were revoked there."""
 
 
 class MalformedInvocation(Exception):

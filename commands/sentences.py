@@ -142,6 +142,15 @@ def not_in_channel(bot_name: str = "@easel") -> Trouble:
     )
 
 
+def not_installed() -> Trouble:
+    """The app has no token in this workspace any more."""
+    return Trouble(
+        "Easel can't work in this workspace: its installation here has ended.",
+        "An admin of the workspace can install it again.",
+        can_retry=False,
+    )
+
+
 def not_requester(member: str) -> Trouble:
     """Someone else's picture."""
     return Trouble(f"Only <@{member}>, who asked for it, can do that.", "Redo paints one of your own.", can_retry=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from backend_lambda.contract.access import Effect, Entry
+from backend_lambda.contract.subjects import SubjectKind
+from backend_lambda.usecases.refusals import Refusal
+from commands.manifest import manifest_text
+from deploy.access import Operator, describe
 from deploy.cloudformation import stack_outputs
 from deploy.endpoints import EndpointFailed, EndpointPlan, create_endpoint
-from deploy.grants import grant_workspace
 from deploy.models import NotAModel, publish_model, read_card
-from deploy.slack_credentials import store_slack_credentials
+from deploy.slack_credentials import Incomplete, SlackCredentials, store_slack_credentials
 
 
 def main(session: Any | None = None) -> int:
@@ -32,10 +37,32 @@ def main(session: Any | None = None) -> int:
     endpoint.add_argument("--instance-type", default="ml.g5.xlarge")
     endpoint.add_argument("--min", type=int, default=0, help="instances when nobody paints")
     endpoint.add_argument("--max", type=int, default=1, help="instances at most")
-    verbs.add_parser("slack-credentials", help="store the app's signing secret and bot token (asked for, not echoed)")
-    grant = verbs.add_parser("grant-workspace", help="let a workspace's members act under the artist role")
-    grant.add_argument("team_id", help="the workspace, such as T0123ABCD")
-    grant.add_argument("--role-arn", help="another role than the stack's artist")
+    verbs.add_parser("slack-credentials", help="store what Slack shows of the app (asked for, not echoed)")
+    app = verbs.add_parser("slack-manifest", help="print the manifest to create the Slack app with")
+    app.add_argument(
+        "--by-hand", action="store_true", help="for one workspace and a pasted bot token, without token rotation"
+    )
+    grant = verbs.add_parser("grant-workspace", help="let a workspace's members act under a role")
+    grant.add_argument("team_id", type=_workspace, help="the workspace, such as T0123ABCD")
+    grant.add_argument(
+        "--role", "--role-arn", default="artist", help="artist, trainer, operator, admin, or the ARN of your own"
+    )
+    grant.add_argument(
+        "--external-id", help="what your own role's trust policy asks for; the workspace's id if not given"
+    )
+    admin = verbs.add_parser("grant-admin", help="make a member an admin")
+    admin.add_argument("tenant", type=_tenant, help="the workspace, or the organisation for all of its workspaces")
+    admin.add_argument("member_id", help="the member, such as U0123ABCD")
+    org = verbs.add_parser("grant-org", help="let all members of an organisation's workspaces act under a role")
+    org.add_argument("enterprise_id", type=_organisation, help="the organisation, such as E0123ABCD")
+    org.add_argument("--role", required=True, help="artist, trainer, operator or admin")
+    revoke = verbs.add_parser("revoke", help="remove a grant or a deny of a workspace or an organisation")
+    revoke.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
+    revoke.add_argument("kind", choices=[kind.value for kind in SubjectKind])
+    revoke.add_argument("id", help="the subject, such as U0123ABCD")
+    revoke.add_argument("--deny", action="store_true", help="the deny, not the grant")
+    grants = verbs.add_parser("grants", help="list the grants and denies of a workspace or an organisation")
+    grants.add_argument("tenant", type=_tenant)
     arguments = parser.parse_args()
     session = session or boto3.Session()
     try:
@@ -54,15 +81,57 @@ def main(session: Any | None = None) -> int:
             )
             create_endpoint(session, arguments.stack, outputs, plan, on_status=lambda status: print(status, flush=True))
         elif arguments.verb == "slack-credentials":
-            signing_secret, bot_token = getpass.getpass("Signing secret: "), getpass.getpass("Bot token (xoxb-…): ")
-            store_slack_credentials(session, outputs["SlackSecretArn"], signing_secret, bot_token)
+            store_slack_credentials(session, outputs["SlackSecretArn"], SlackCredentials.ask(getpass.getpass))
+        elif arguments.verb == "slack-manifest":
+            print(manifest_text(outputs["SlackRequestUrl"], is_distributed=not arguments.by_hand), end="")
         else:
-            role_arn = arguments.role_arn or outputs["ArtistRoleArn"]
-            grant_workspace(session, outputs["GrantsTableName"], arguments.team_id, role_arn)
-    except (NotAModel, EndpointFailed, ClientError, BotoCoreError) as error:
+            _access(Operator.of(session, outputs), arguments)
+    except (NotAModel, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
         print(f"Not done: {error}", file=sys.stderr)
         return 1
+    except Refusal as refusal:
+        allowed = f" Allowed: {refusal.allowed}." if refusal.allowed else ""
+        print(f"Not done: {refusal.message}{allowed}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _access(operator: Operator, arguments: argparse.Namespace) -> None:
+    """Who may do what."""
+    entries: list[Entry | None]
+    match arguments.verb:
+        case "grant-workspace":
+            entries = [operator.grant_workspace(arguments.team_id, arguments.role, arguments.external_id)]
+        case "grant-admin":
+            entries = [operator.grant_admin(arguments.tenant, arguments.member_id)]
+        case "grant-org":
+            entries = [operator.grant_org(arguments.enterprise_id, arguments.role)]
+        case "revoke":
+            effect = Effect.DENY if arguments.deny else Effect.GRANT
+            entries = [operator.revoke(arguments.tenant, effect, arguments.kind, arguments.id)]
+        case _:
+            entries = [*operator.grants(arguments.tenant)]
+    lines = [describe(entry) for entry in entries if entry is not None]
+    print("\n".join(lines) or "There is none.")
+
+
+def _tenant(text: str) -> str:
+    """A workspace's or an organisation's id as Slack writes it."""
+    if not re.fullmatch(r"[TE][A-Z0-9]{1,30}", text):
+        raise argparse.ArgumentTypeError("it looks like T0123ABCD (a workspace) or E0123ABCD (an organisation)")
+    return text
+
+
+def _workspace(text: str) -> str:
+    if not _tenant(text).startswith("T"):
+        raise argparse.ArgumentTypeError("a workspace's id looks like T0123ABCD")
+    return text
+
+
+def _organisation(text: str) -> str:
+    if not _tenant(text).startswith("E"):
+        raise argparse.ArgumentTypeError("an organisation's id looks like E0123ABCD")
+    return text
 
 
 if __name__ == "__main__":

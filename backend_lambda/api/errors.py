@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
-from backend_lambda.contract.jobs import SubmitJob
 from backend_lambda.usecases.refusals import Refusal
 
 STATUSES = {
@@ -37,7 +37,6 @@ STATUSES = {
 }
 
 _LONGEST_GIVEN = 60
-_FIELDS = sorted(SubmitJob.model_fields)
 
 
 def answer(body: ErrorBody) -> Response[str]:
@@ -62,9 +61,9 @@ def describe_refusal(refusal: Refusal) -> ErrorBody:
     )
 
 
-def describe_invalid(error: RequestValidationError) -> ErrorBody:
+def describe_invalid(error: RequestValidationError, body: type[BaseModel] | None) -> ErrorBody:
     """The first thing that is wrong with a request, as facts. Nothing of pydantic's own words is in it, but for the
-    sentences of our own validators.
+    sentences of our own validators. `body`: the form that the route's body should have had.
     """
     problems: Sequence[Mapping[str, Any]] = error.errors()
     problem = problems[0]
@@ -82,7 +81,7 @@ def describe_invalid(error: RequestValidationError) -> ErrorBody:
             allowed="a value",
         )
     if kind == "extra_forbidden":
-        return _unknown_field(field or "")
+        return _unknown_field(path, sorted(_fields(body, path[:-1])))
     given = shorten(problem.get("input"))
     own = context.get("error")
     if kind == "value_error" and own is not None:
@@ -98,15 +97,25 @@ def describe_invalid(error: RequestValidationError) -> ErrorBody:
     )
 
 
-def _unknown_field(name: str) -> ErrorBody:
-    near = get_close_matches(name[:_LONGEST_GIVEN], _FIELDS, 1)
+def _fields(model: type[BaseModel] | None, path: Sequence[str]) -> list[str]:
+    """Names of the fields that there are at a path inside a model."""
+    for name in path:
+        field = model.model_fields.get(name) if model is not None else None
+        kinds = (field.annotation, *get_args(field.annotation)) if field is not None else ()
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    return list(model.model_fields) if model is not None else []
+
+
+def _unknown_field(path: Sequence[str], fields: Sequence[str]) -> ErrorBody:
+    name = ".".join(path)
+    near = get_close_matches(path[-1][:_LONGEST_GIVEN], fields, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
     return ErrorBody(
         code=ErrorCode.INVALID_REQUEST,
         message=f"There is no field {shorten(name)}.{hint}",
         field=shorten(name),
         given=shorten(name),
-        allowed=", ".join(_FIELDS),
+        allowed=", ".join(fields),
     )
 
 
@@ -137,6 +146,16 @@ def _allowed(kind: str, context: Mapping[str, Any], field: str | None) -> str:
         case "enum" | "literal_error":
             expected = str(context["expected"]).replace("'", "")
             return f"one of {expected}" if " " in expected else expected
+        case "bool_type" | "bool_parsing":
+            return "true or false"
+        case "list_type":
+            return "a list"
+        case "too_long":
+            return f"at most {context['max_length']} long"
+        case "too_short":
+            return f"at least {context['min_length']} long"
+        case str() if kind.startswith(("datetime_", "timezone_")):
+            return "a time such as 2026-12-01T09:00:00Z"
         case "dict_type" | "model_type" | "model_attributes_type":
             return "a JSON object"
         case _:

@@ -7,14 +7,17 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 
 from backend_lambda import wiring
-from backend_lambda.api import endpoints, jobs
+from backend_lambda.api import audit, endpoints, grants, jobs, words
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
 from backend_lambda.callers import UnknownCaller
+from backend_lambda.contract.access import BlockedWords, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
+from backend_lambda.contract.jobs import SubmitJob
 from backend_lambda.usecases.describe_failure import new_reference
 from backend_lambda.usecases.refusals import Refusal
 
@@ -24,17 +27,40 @@ PATHS = {
     "/endpoints/<endpoint>/jobs": {"POST"},
     "/jobs": {"GET"},
     "/jobs/<job_id>": {"GET", "DELETE"},
+    "/grants": {"GET"},
+    "/grants/<kind>/<id>": {"PUT", "DELETE"},
+    "/denies/<kind>/<id>": {"PUT", "DELETE"},
+    "/audit": {"GET"},
+    "/words": {"GET", "PUT"},
 }
+BODIES: dict[str, type[BaseModel]] = {
+    "endpoints": SubmitJob,
+    "grants": PutGrant,
+    "denies": PutDeny,
+    "words": BlockedWords,
+}
+"""What a request's body should be, by the first part of its path."""
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
 app.include_router(jobs.router)
 app.include_router(endpoints.router)
+app.include_router(grants.router)
+app.include_router(audit.router)
+app.include_router(words.router)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway's proxy integration."""
     given = wiring.settings()
-    return respond(event, context, Backend(wiring.ports(), wiring.monitor(), given.mapped_roles))
+    backend = Backend(
+        ports=wiring.ports(),
+        monitor=wiring.monitor(),
+        mapped_roles=given.mapped_roles,
+        access=wiring.access_ports(),
+        standing=wiring.role_register().standing,
+        region=given.region,
+    )
+    return respond(event, context, backend)
 
 
 def respond(event: dict[str, Any], context: Any, backend: Backend) -> dict[str, Any]:
@@ -67,7 +93,7 @@ def _refused(refusal: Refusal) -> Response[str]:
 
 
 def _invalid(error: RequestValidationError) -> Response[str]:
-    return answer(describe_invalid(error))
+    return answer(describe_invalid(error, BODIES.get(app.current_event.path.split("/")[1])))
 
 
 def _unknown_caller(error: UnknownCaller) -> Response[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from backend_lambda import wiring
 from backend_lambda.api.context import backend_of, caller_of
+from backend_lambda.api.query import check_query
 from backend_lambda.api.responses import errors
 from backend_lambda.contract.errors import ErrorCode
 from backend_lambda.contract.job_state import JobState
@@ -16,7 +17,6 @@ from backend_lambda.contract.jobs import Job, JobList, SubmitJob
 from backend_lambda.usecases.delete_job import delete_job
 from backend_lambda.usecases.list_jobs import list_jobs
 from backend_lambda.usecases.read_job import read_job
-from backend_lambda.usecases.refusals import FieldRefused
 from backend_lambda.usecases.submit_job import submit_job
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -88,7 +88,7 @@ def list_(
     member: Annotated[Literal["me"] | None, Query(description="`me`: only the caller's own jobs.")] = None,
 ) -> JobList:
     """`GET /jobs`."""
-    _check_query(LIST_PARAMETERS)
+    check_query(router, LIST_PARAMETERS)
     return list_jobs(
         caller_of(router),
         backend_of(router).ports,
@@ -120,13 +120,5 @@ def delete(
 ) -> Job:
     """`DELETE /jobs/{id}`."""
     wiring.logger().append_keys(job_id=job_id)
-    _check_query(("only",))
+    check_query(router, ("only",))
     return delete_job(caller_of(router), job_id, backend_of(router).ports, only_open=only is not None)
-
-
-def _check_query(known: tuple[str, ...]) -> None:
-    """Raises `FieldRefused` for a query parameter that there is none of: a typing mistake must not go unnoticed."""
-    given: dict[str, Any] = router.current_event.raw_event.get("queryStringParameters") or {}
-    for name in given:
-        if name not in known:
-            raise FieldRefused("There is no such query parameter.", field=name, given=name, allowed=", ".join(known))

@@ -35,6 +35,9 @@ class Limits(Model):
     `each_member` every member has the numbers for themselves. Days are UTC days.
     """
 
+    # A limit says what it means: "5" is no number, and true is no 1.
+    model_config = ConfigDict(strict=True)
+
     images_per_day: int | None = Field(default=None, ge=0, le=1_000_000)
     gpu_seconds_per_day: int | None = Field(default=None, ge=0, le=10_000_000)
     jobs_at_once: int | None = Field(default=None, ge=0, le=10_000)
@@ -42,6 +45,11 @@ class Limits(Model):
     max_steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     models: list[ModelName] = Field(default_factory=list, max_length=20)
     each_member: bool = False
+
+    @property
+    def is_limiting(self) -> bool:
+        """Whether anything is limited."""
+        return self.model_copy(update={"each_member": False}) != Limits()
 
 
 class Guardrail(Model):
@@ -78,7 +86,7 @@ class PutGrant(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> PutGrant:
-        if self.role is None and self.guardrail is None and self.limits == Limits():
+        if self.role is None and self.guardrail is None and not self.limits.is_limiting:
             raise ValueError("a grant names a role, a limit or a guardrail")
         return self
 
@@ -134,7 +142,7 @@ class Entry(Model):
     @property
     def is_limiting(self) -> bool:
         """Whether it has any limit."""
-        return self.limits.model_copy(update={"each_member": False}) != Limits()
+        return self.limits.is_limiting
 
     def counts_at(self, now: datetime) -> bool:
         """Whether it has not ended."""

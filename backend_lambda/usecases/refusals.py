@@ -48,6 +48,24 @@ class JobNotFound(Refusal):
     code = ErrorCode.JOB_NOT_FOUND
 
 
+class LastAdmin(Refusal):
+    """Nobody would be left who may grant."""
+
+    code = ErrorCode.LAST_ADMIN
+
+
+class AccessConflict(Refusal):
+    """Others changed grants at the same time, again and again."""
+
+    code = ErrorCode.ACCESS_CONFLICT
+
+
+class GuardrailTooLong(Refusal):
+    """STS would not take it as a session policy."""
+
+    code = ErrorCode.GUARDRAIL_TOO_LONG
+
+
 class IdempotencyConflict(Refusal):
     """The key was used with another request."""
 

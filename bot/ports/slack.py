@@ -17,6 +17,10 @@ class SlackRefused(Exception):
         self.code = code
 
 
+class NotInstalled(SlackRefused):
+    """The app is not installed there, or no longer: Slack takes no token. Trying again changes nothing."""
+
+
 class SlackUnavailable(Exception):
     """Slack did not answer, or only with a server error or a rate limit: whether it did anything is unknown."""
 
@@ -97,4 +101,15 @@ class SlackPeople(Protocol):
 
 
 class Slack(SlackMessages, SlackFiles, SlackPeople, Protocol):
-    """All of Slack that the worker and the results function use."""
+    """All of Slack that the worker and the results function use, in one workspace."""
+
+
+class Workspaces(Protocol):
+    """Slack, by workspace."""
+
+    def slack_for(self, team: str, enterprise: str) -> Slack:
+        """Slack in one workspace; `enterprise` is its organisation's id, or empty. Makes no call.
+
+        Whether the app is installed there shows at the first call, which raises `NotInstalled`.
+        """
+        ...

@@ -14,7 +14,7 @@ from bot.logs import log
 from bot.ports.access import Grants
 from bot.ports.backend import Caller, Grant
 from bot.ports.clock import Clock
-from bot.ports.slack import SlackPeople, SlackRefused, SlackUnavailable
+from bot.ports.slack import NotInstalled, SlackPeople, SlackRefused, SlackUnavailable
 from bot.worker.usergroups import UserGroups
 from commands.sentences import Trouble
 from commands.sentences_access import (
@@ -99,6 +99,8 @@ class Authority:
             return frozenset()
         try:
             groups = self.usergroups.of(slack, team)
+        except NotInstalled:
+            raise
         except (SlackRefused, SlackUnavailable) as error:
             log.warning("user groups unknown", extra={"team": team, "code": str(error)})
             has_role = any(

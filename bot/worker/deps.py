@@ -16,7 +16,7 @@ from bot.worker.authorize import Authority, Authorized
 
 @dataclass(frozen=True)
 class WorkerDeps:
-    """The ports, what decides about access, and the endpoint that paints when none is named."""
+    """The ports, for one workspace, what decides about access, and the endpoint that paints when none is named."""
 
     store: RecordStore
     slack: Slack

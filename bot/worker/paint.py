@@ -172,6 +172,7 @@ def _body(invocation: Invocation, place: Place, order: PaintOrder) -> dict[str, 
         "message_ts": place.ts,
         "member": invocation.member,
         "request_key": invocation.request_key,
+        **({"enterprise": invocation.enterprise} if invocation.enterprise else {}),
     }
     settings = {key: value for key, value in order.to_json().items() if key != "model"}
     return {**settings, "idempotency_key": invocation.request_key, "context": context}

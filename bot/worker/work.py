@@ -9,13 +9,14 @@ from bot.leases import LeaseHeld, LeaseLost, Work, claim
 from bot.logs import log, new_reference
 from bot.places import request_record_key
 from bot.ports.backend import ApiRefused, RoleRefused
+from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
 from bot.worker.admin import ADMIN_KINDS, administer, answer
 from bot.worker.authorize import AccessRefused
 from bot.worker.deps import WorkerDeps
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
-from commands.sentences import unexpected
+from commands.sentences import not_installed, unexpected
 from commands.views.trouble import trouble_message
 
 
@@ -25,7 +26,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         _refresh_models(deps, invocation)
         return
     reference = new_reference()
-    facts = {"team": invocation.team, "channel": invocation.channel, "member": invocation.member, "at": invocation.at}
+    names = ("team", "enterprise", "channel", "member", "at")
+    facts = {name: getattr(invocation, name) for name in names}
     work = claim(deps.store, deps.clock, request_record_key(invocation.request_key), message_id, **facts)
     if work is None:
         log.info("already in hand", extra={"request_key": invocation.request_key})
@@ -39,6 +41,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             press(deps, _settled(invocation, work), work, reference)
     except (LeaseHeld, LeaseLost):
         raise
+    except NotInstalled as gone:
+        _drop(deps, invocation, work, gone)
     except Exception:
         log.exception(
             "invocation failed",
@@ -53,6 +57,15 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         with contextlib.suppress(LeaseLost):
             work.release()
         raise
+
+
+def _drop(deps: WorkerDeps, invocation: Invocation, work: Work, gone: NotInstalled) -> None:
+    """Nothing can be shown where the app is not installed, but to whoever still waits for an answer."""
+    log.warning("not installed", extra={"team": invocation.team, "code": gone.code, "key": invocation.request_key})
+    if invocation.response_url is not None:
+        with contextlib.suppress(SlackRefused, SlackUnavailable):
+            deps.slack.respond(invocation.response_url, trouble_message(not_installed()))
+    work.finish()
 
 
 def _settled(invocation: Invocation, work: Work) -> Invocation:

@@ -97,6 +97,26 @@ def make_jobs_table(aws: Clients) -> str:
     return name
 
 
+def make_access_tables(aws: Clients) -> tuple[str, str]:
+    """A grants table and an audit table as the template makes them."""
+    names = []
+    for kind, range_key in (("grants", "entry"), ("audit", "at")):
+        names.append(f"{kind}-{uuid.uuid4().hex[:8]}")
+        aws("dynamodb").create_table(
+            TableName=names[-1],
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "tenant", "AttributeType": "S"},
+                {"AttributeName": range_key, "AttributeType": "S"},
+            ],
+            KeySchema=[
+                {"AttributeName": "tenant", "KeyType": "HASH"},
+                {"AttributeName": range_key, "KeyType": "RANGE"},
+            ],
+        )
+    return names[0], names[1]
+
+
 @pytest.fixture(scope="session")
 def bucket(aws: Clients) -> str:
     name = f"pictures-{uuid.uuid4().hex[:8]}"

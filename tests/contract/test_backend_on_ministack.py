@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 from dataclasses import replace
 from datetime import timedelta
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from backend_lambda.access_ports import AccessPorts
 from backend_lambda.api.context import Backend
 from backend_lambda.api.handler import respond
 from backend_lambda.aws.clients import Clients
+from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
 from backend_lambda.aws.s3_pictures import S3PictureStore
@@ -24,9 +27,10 @@ from backend_lambda.events.completions import handle_message as handle_completio
 from backend_lambda.events.progress import handle_message as handle_progress
 from backend_lambda.events.sweep import sweep
 from backend_lambda.ports import SubmittingPorts
+from backend_lambda.role_register import RoleRegister
 from backend_lambda.wiring import SystemClock
 from endpoint.contract import GRID_NAME, MANIFEST_NAME, PROGRESS_NAME, GenerateRequest, Progress
-from tests.contract.conftest import SageMaker
+from tests.contract.conftest import SageMaker, make_access_tables
 from tests.contract.test_backend_endpoints import TINY_ENTRY, put_entry
 from tests.contract.test_backend_event_bus import Listener, listen
 from tests.fakes.backend import ADA, MALLORY, TIMING, manifest_of
@@ -74,8 +78,17 @@ class Api:
 
 
 @pytest.fixture
-def api(ports: SubmittingPorts, sagemaker_clients: Clients) -> Api:
-    return Api(Backend(ports, SageMakerMonitor(sagemaker_clients.of("sagemaker")), ("easel-artist",)))
+def api(aws: Clients, ports: SubmittingPorts, sagemaker_clients: Clients) -> Api:
+    access = AccessPorts(DynamoAccessStore(aws.of("dynamodb"), *make_access_tables(aws)), SystemClock(), time.sleep)
+    backend = Backend(
+        ports=ports,
+        monitor=SageMakerMonitor(sagemaker_clients.of("sagemaker")),
+        mapped_roles=("easel-artist", "easel-admin"),
+        access=access,
+        standing=RoleRegister(access.store, access.clock).standing,
+        region="us-east-1",
+    )
+    return Api(backend)
 
 
 def test_a_job_from_its_request_to_its_pictures_and_its_end(
@@ -133,6 +146,19 @@ def test_a_job_from_its_request_to_its_pictures_and_its_end(
         assert (status, answer["state"], answer["pictures"]) == (200, "deleted", [])
     assert all(ports.pictures.read(prefix + name) is None for name in ("0.png", "1.png", GRID_NAME, MANIFEST_NAME))
     assert ports.jobs.get(job.job_id) is not None
+
+
+def test_grants_are_kept_changed_and_recorded(api: Api) -> None:
+    assert api("PUT", "/grants/member/U0ADA", {"role": "admin"})[0] == 200
+    status, answer = api("PUT", "/grants/channel/C1", {"role": "artist", "limits": {"images_per_day": 50}})
+    assert (status, answer["role_arn"]) == (200, "arn:aws:iam::123456789012:role/easel-artist")
+    assert api("PUT", "/denies/member/U0EVE", {"reason": "spam"})[0] == 200
+    assert api("DELETE", "/grants/member/U0ADA")[1]["code"] == "last_admin"
+    assert api("PUT", "/words", {"words": ["boat"]})[0] == 200
+    assert [entry["id"] for entry in api("GET", "/grants")[1]["entries"]] == ["C1", "U0ADA", "U0EVE"]
+    actions = [entry["action"] for entry in api("GET", "/audit")[1]["entries"]]
+    assert actions == ["put_words", "put_deny", "put_grant", "put_grant"]
+    assert api("GET", "/grants", arn=MALLORY.arn)[1]["entries"] == []
 
 
 def test_endpoints_are_listed_with_their_condition(api: Api) -> None:

@@ -67,14 +67,18 @@ def test_a_failed_message_comes_again_sooner(clients: AwsClients) -> None:
 
 def test_the_secret(clients: AwsClients) -> None:
     secrets = clients.get("secretsmanager")
-    document = {"signing_secret": "s1", "bot_token": "xoxb-1"}
+    document = {"signing_secret": "s1", "bot_token": "xoxb-1", "team_id": "T1"}
     arn = secrets.create_secret(Name=f"slack-{uuid.uuid4().hex[:8]}", SecretString=json.dumps(document))["ARN"]
     secret = read_slack_secret(arn)
-    assert (secret.signing_secret, secret.bot_token) == ("s1", "xoxb-1")
+    assert secret == ("s1", "", "", "xoxb-1", "T1")
     assert "s1" not in repr(secret) and "xoxb" not in repr(secret)
 
-    secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": ""}')
-    with pytest.raises(ValueError, match="signing_secret and no bot_token"):
+    secrets.put_secret_value(
+        SecretId=arn, SecretString='{"signing_secret": "s1", "client_id": "1.2", "client_secret": "c1"}'
+    )
+    assert read_slack_secret(arn) == ("s1", "1.2", "c1", "", "")
+    secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": "xoxb-1", "client_id": "1.2"}')
+    with pytest.raises(ValueError, match=r"signing_secret and no client_secret and no team_id$"):
         read_slack_secret(arn)
     with pytest.raises(AwsCallFailed, match="ResourceNotFoundException"):
         read_slack_secret("nothing-of-that-name")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
+from backend_lambda.access_ports import AccessPorts
+from backend_lambda.api.context import Backend
 from backend_lambda.callers import Caller
 from backend_lambda.contract.endpoints import EndpointStatus
 from backend_lambda.contract.events import JobEvent
@@ -26,6 +28,7 @@ from backend_lambda.ports import (
     SubmittingPorts,
     Timing,
 )
+from backend_lambda.role_register import RoleRegister
 from endpoint.contract import (
     CANCELLED_NAME,
     GRID_NAME,
@@ -39,6 +42,7 @@ from endpoint.contract import (
     Progress,
     Timings,
 )
+from tests.fakes.backend_access import FakeAccessStore, access_ports
 
 BUCKET = "easel-pictures"
 TIMING = Timing(queue=timedelta(hours=1), invocation=timedelta(minutes=15))
@@ -272,7 +276,24 @@ class FakeBackend:
     clock: FakeClock = field(default_factory=FakeClock)
     catalog: FakeCatalog = field(default_factory=lambda: FakeCatalog(CatalogEntry("tiny", "easel-tiny", TINY)))
     monitor: FakeMonitor = field(default_factory=FakeMonitor)
+    access: FakeAccessStore = field(default_factory=FakeAccessStore)
     timing: Timing = TIMING
+
+    @property
+    def access_ports(self) -> AccessPorts:
+        return access_ports(self.access, self.clock)
+
+    @property
+    def backend(self) -> Backend:
+        """What the API's routes have at hand."""
+        return Backend(
+            ports=self.ports,
+            monitor=self.monitor,
+            mapped_roles=("easel-artist", "easel-trainer", "easel-operator", "easel-admin"),
+            access=self.access_ports,
+            standing=RoleRegister(self.access, self.clock).standing,
+            region="us-east-1",
+        )
 
     @property
     def ports(self) -> SubmittingPorts:

@@ -24,6 +24,7 @@ def request(
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
+            "apiId": "abcdefghij",
             "stage": "v1",
             "path": f"/v1{path}",
             "requestId": "request-1",

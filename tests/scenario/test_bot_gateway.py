@@ -19,6 +19,7 @@ from bot.listeners.deps import ListenerDeps
 from bot.slack_app import build_app
 from bot.system_clock import SystemClock
 from tests.fakes.bot import FakeInvocationQueue, FakeRecordStore
+from tests.fakes.bot_installations import bot_tokens
 from tests.fakes.bot_workspace import proxy_event
 
 SECRET = "0123456789abcdef"
@@ -44,7 +45,7 @@ class Gateway:
         self.queue = FakeInvocationQueue()
         self.store = FakeRecordStore()
         deps = ListenerDeps(self.queue, self.store, SystemClock(), "tiny")
-        self._gateway = SlackGateway(build_app(deps, SECRET, "xoxb-1", NO_SLACK), SECRET)
+        self._gateway = SlackGateway(build_app(deps, SECRET, bot_tokens(), NO_SLACK), SECRET)
 
     def send(
         self,

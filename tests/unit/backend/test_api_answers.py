@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda import wiring
-from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import STATUSES
 from backend_lambda.api.handler import METHODS, PATHS, app, respond
 from backend_lambda.contract.endpoints import EndpointList
@@ -35,8 +34,7 @@ class Api:
         self.backend = FakeBackend()
 
     def event(self, event: dict[str, Any]) -> tuple[int, Any]:
-        backend = Backend(self.backend.ports, self.backend.monitor, ("easel-artist",))
-        answer = respond(event, None, backend)
+        answer = respond(event, None, self.backend.backend)
         assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
         return answer["statusCode"], json.loads(answer["body"])
 

@@ -15,16 +15,20 @@ WHOLE = {
     "EASEL_MAPPED_ROLES": "easel-artist, arn:aws:iam::123456789012:role/their-artist,",
     "JOBS_TABLE": "jobs",
     "ENDPOINTS_TABLE": "endpoints",
+    "GRANTS_TABLE": "grants",
+    "AUDIT_TABLE": "audit",
     "PICTURES_BUCKET": "pictures",
     "EVENT_BUS": "bus",
     "REQUEST_TTL_SECONDS": "3600",
     "INVOCATION_TIMEOUT_SECONDS": "900",
+    "AWS_REGION": "eu-central-1",
 }
 
 
 def test_a_whole_environment_is_read() -> None:
     settings = Settings.read(WHOLE | {"PATH": "/bin"})
     assert settings.mapped_roles == ("easel-artist", "arn:aws:iam::123456789012:role/their-artist")
+    assert settings.region == "eu-central-1"
     assert settings.timing.queue == timedelta(hours=1)
     assert settings.timing.invocation == timedelta(minutes=15)
     assert Settings.read(WHOLE | {"EASEL_MAPPED_ROLES": ""}).mapped_roles == ()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend_lambda.callers import Caller, MappedRoles, UnknownCaller, read_caller
+from backend_lambda.callers import Caller, MappedRoles, RoleStanding, UnknownCaller, read_caller
 from backend_lambda.job_record import job_prefix
 from endpoint.contract import OutputLocation
 
@@ -53,7 +53,13 @@ def test_principals(arn: str, tenant: str, member: str) -> None:
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1/more",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1",
-        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.U2",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1..",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.C1.",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1..C1",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1...S1",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.C1.S1.X",
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.C=2E1",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/.U1",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.",
         f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U-1",
@@ -110,9 +116,77 @@ def test_a_mapped_session_names_exactly_one_workspace_and_member(session: str) -
         caller = read_caller(f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/{session}", MAPPED)
     except UnknownCaller:
         return
-    assert f"{caller.tenant}.{caller.member}" == session
-    assert caller.tenant.isascii()
-    assert caller.tenant.isalnum()
+    parts = [caller.tenant, caller.member, caller.channel, caller.usergroup]
+    # Whatever is empty is at the end, but for a channel that a user group stands behind.
+    assert ".".join(parts).rstrip(".") == session
+    assert "".join(parts).isascii()
+    assert "".join(parts).isalnum()
+    assert caller.tenant
+    assert caller.member
+    assert caller.is_of_workspace
+
+
+IDS = st.from_regex(r"[A-Z][A-Z0-9]{1,14}", fullmatch=True)
+
+
+@given(workspace=IDS, member=IDS, channel=st.just("") | IDS, usergroup=st.just("") | IDS)
+def test_what_the_bot_writes_is_what_the_backend_reads(
+    workspace: str, member: str, channel: str, usergroup: str
+) -> None:
+    session = f"{workspace}.{member}.{channel}.{usergroup}".rstrip(".")
+    assert len(session) <= 64
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/{session}"
+    assert read_caller(arn, MAPPED) == Caller(workspace, member, arn, channel, usergroup)
+
+
+def speaks_for_t1(account: str, role: str, tenant: str) -> RoleStanding:
+    """T1 has granted the role `painters` of one account; nobody has granted any other."""
+    if (account, role) != (OTHER_ACCOUNT, "painters"):
+        return RoleStanding.UNKNOWN
+    return RoleStanding.SPEAKS if tenant == "T1" else RoleStanding.SILENT
+
+
+def test_a_customers_own_role_speaks_only_for_a_tenant_that_has_granted_it() -> None:
+    arn = f"arn:aws:sts::{OTHER_ACCOUNT}:assumed-role/painters/T1.U1.C1.S1"
+    assert read_caller(arn, MAPPED, speaks_for_t1) == Caller("T1", "U1", arn, "C1", "S1")
+    for session in ("T2.U1", "T2.U1.C1", "T.1", "t1.U1"):
+        with pytest.raises(UnknownCaller):
+            read_caller(f"arn:aws:sts::{OTHER_ACCOUNT}:assumed-role/painters/{session}", MAPPED, speaks_for_t1)
+    # The same name in another account is another role, and a session that names nobody names no member.
+    for account, session in ((ACCOUNT, "T1.U1"), (OTHER_ACCOUNT, "build-7")):
+        own = read_caller(f"arn:aws:sts::{account}:assumed-role/painters/{session}", MAPPED, speaks_for_t1)
+        assert (own.tenant, own.member) == (f"iam-{account}-painters", session)
+        assert not own.is_of_workspace
+
+
+@given(
+    role=st.sampled_from(["painters", "ci"]),
+    session=st.from_regex(r"(T1|T2)(\.(U1|U2|C1|)){1,4}", fullmatch=True) | NAMES,
+    account=st.sampled_from([ACCOUNT, OTHER_ACCOUNT]),
+)
+def test_no_session_name_of_a_customers_role_reaches_a_tenant_that_has_not_granted_it(
+    role: str, session: str, account: str
+) -> None:
+    try:
+        caller = read_caller(f"arn:aws:sts::{account}:assumed-role/{role}/{session}", MAPPED, speaks_for_t1)
+    except UnknownCaller:
+        assert (account, role) == (OTHER_ACCOUNT, "painters")
+        assert not session.startswith("T1.")
+        return
+    if caller.is_of_workspace:
+        assert (account, role, caller.tenant) == (OTHER_ACCOUNT, "painters", "T1")
+        assert session.startswith("T1.")
+    else:
+        assert caller.tenant == f"iam-{account}-{role}"
+
+
+def test_the_stacks_roles_are_never_looked_up() -> None:
+    def unreachable(account: str, role: str, tenant: str) -> RoleStanding:
+        raise AssertionError("asked")
+
+    arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/easel-artist/T1.U1.C1"
+    assert read_caller(arn, MAPPED, unreachable).tenant == "T1"
+    assert read_caller(f"arn:aws:sts::{ACCOUNT}:assumed-role/ci/build-7", MAPPED, unreachable).member == "build-7"
 
 
 PRINCIPALS = st.one_of(

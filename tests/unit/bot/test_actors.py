@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.listeners.actors import actor_team_of
-from bot.origin import team_of
+from bot.origin import enterprise_of, team_of
 
 
 def _event(is_ext_shared: bool = False, enterprise: str | None = None, **facts: Any) -> dict[str, Any]:
@@ -71,3 +73,21 @@ T1 = {"id": "T1"}
 def test_the_truth_table(body: dict[str, Any], actor_team: str | None, external: bool) -> None:
     assert actor_team_of(body) == actor_team
     assert (actor_team is None or actor_team != team_of(body)) is external
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.sampled_from(["T1", "T2", "E1", "E2", "", "x"]) | st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["id", "team_id", "team", "user_team", "enterprise_id"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+NAMES = ["command", "team", "team_id", "event", "user", "enterprise", "authorizations", "view", "is_ext_shared_channel"]
+
+
+@given(body=st.dictionaries(st.sampled_from(NAMES), JSON))
+def test_whatever_the_body_is_a_team_or_nothing_is_known(body: dict[str, Any]) -> None:
+    actor_team = actor_team_of(body)
+    assert actor_team is None or actor_team in {"T1", "T2", enterprise_of(body)}
+    assert actor_team != ""

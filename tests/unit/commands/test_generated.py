@@ -30,7 +30,9 @@ def test_slack_would_take_the_manifest() -> None:
     parsed = Manifest.parse(json.loads(manifest_text()))
     assert parsed.name == "Easel" and parsed.bot_display_name == "easel"
     assert [command.command for command in parsed.slash_commands] == [command.name for command in COMMANDS]
-    assert parsed.bot_events == {"app_mention", "message.im"} and parsed.interactivity_enabled
+    assert parsed.bot_events == {"app_mention", "app_uninstalled", "message.im", "tokens_revoked"}
+    assert parsed.interactivity_enabled and parsed.token_rotation and parsed.org_deploy
+    assert parsed.redirect_urls == ("https://example.invalid/slack/oauth_redirect",)
     for command in manifest()["features"]["slash_commands"]:
         assert len(command["description"]) <= 2_000 and len(command["usage_hint"]) <= 1_000
 
@@ -69,13 +71,13 @@ def test_commands_and_the_acknowledging_function_import_nothing_heavy() -> None:
     code = (
         "import sys, commands.registry, commands.mention, commands.views.form, commands.views.help\n"
         "import bot.handlers.slack, bot.slack_app, bot.api_gateway, bot.aws.sqs_invocation_queue\n"
-        "import bot.aws.late_record_store, bot.aws.slack_secret\n"
+        "import bot.aws.late_record_store, bot.aws.slack_secret, bot.aws.dynamo_installations, bot.slack_oauth\n"
         "from commands.imagine_admin import plan; from commands.admin.settle import settle\n"
         "from commands.views.admin_change import preview; from datetime import UTC, datetime\n"
         "change = plan('access grant <@U1|ada> artist --until 8h --images 5/day --models a')\n"
         "preview(settle(change.instruction, datetime.now(UTC)), 'T1')\n"
         "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'commands.words.refine', 'bot.worker.work', 'httpx',"
-        " 'botocore.session', 'botocore.client'}\n"
+        " 'botocore.session', 'botocore.client', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -10,18 +10,21 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from backend_lambda.wiring import Settings, SettingsError
-from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 from deploy.cloudformation import TEMPLATE
 
 READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "SlackFunction": ("bot/wiring.py", SlackSettings.from_environment),
     "WorkerFunction": ("bot/wiring.py", WorkerSettings.from_environment),
     "ResultsFunction": ("bot/wiring.py", ResultsSettings.from_environment),
+    "InstallFunction": ("bot/wiring.py", InstallSettings.from_environment),
     "ApiFunction": ("backend_lambda/wiring.py", Settings.read),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
+    "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),
     "SweepFunction": ("backend_lambda/wiring.py", Settings.read),
 }
+GIVEN_BY_LAMBDA = {"AWS_REGION": "us-east-1"}
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -61,7 +64,7 @@ def test_every_function_has_a_settings_type() -> None:
 @pytest.mark.parametrize("function", READERS)
 def test_the_template_gives_what_is_read_and_nothing_else(function: str) -> None:
     # A number is a valid value for all of them, and within every range.
-    environment = Reads(dict.fromkeys(variables()[function], "900"))
+    environment = Reads(dict.fromkeys(variables()[function], "900") | GIVEN_BY_LAMBDA)
     READERS[function][1](environment)
     assert variables()[function] <= environment.asked
 

@@ -90,7 +90,7 @@ def test_every_function_has_its_own_role_and_a_log_group_with_an_end(resources: 
     assert len(roles) == len(of_type(resources, "AWS::Serverless::Function"))
 
 
-def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
+def test_only_slacks_routes_are_open(resources: dict[str, Any]) -> None:
     assert resources["Api"]["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
     open_routes = [
         event["Properties"]["Path"]
@@ -98,7 +98,25 @@ def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
         for event in function["Properties"]["Events"].values()
         if event["Type"] == "Api" and event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
     ]
-    assert open_routes == ["/slack/events"]
+    assert sorted(open_routes) == ["/slack/events", "/slack/install", "/slack/oauth_redirect"]
+    [anybody, *_] = resources["Api"]["Properties"]["Auth"]["ResourcePolicy"]["CustomStatements"]
+    assert anybody["Principal"] == "*" and sorted(anybody["Resource"]) == [
+        "execute-api:/v1/GET/slack/install",
+        "execute-api:/v1/GET/slack/oauth_redirect",
+        "execute-api:/v1/POST/slack/events",
+    ]
+
+
+def test_tokens_are_decrypted_only_as_those_of_a_workspace(resources: dict[str, Any]) -> None:
+    found = [
+        (role, statement)
+        for role, statement in allow_statements(resources)
+        if any(str(action).startswith("kms:") for action in as_list(statement["Action"]))
+    ]
+    assert found
+    for role, statement in found:
+        assert set(statement["Action"]) <= {"kms:Decrypt", "kms:GenerateDataKey"}, role
+        assert statement["Condition"]["StringLike"]["kms:EncryptionContext:workspace"], role
 
 
 def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -> None:

@@ -1,0 +1,88 @@
+"""Grant a role, a limit or a guardrail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from backend_lambda.access_ports import AccessChange, AccessPorts, TenantAccess
+from backend_lambda.callers import Caller
+from backend_lambda.contract.access import Effect, Entry, Limits, PutGrant
+from backend_lambda.contract.subjects import SubjectKind
+from backend_lambda.usecases.change_access import change_access, replace_entry
+from backend_lambda.usecases.check_entry import (
+    check_end,
+    check_external_id,
+    check_guardrail,
+    check_role,
+    check_room,
+    check_subject,
+    check_workspace,
+)
+from backend_lambda.usecases.refusals import FieldRefused
+
+
+def put_grant(
+    caller: Caller,
+    kind: SubjectKind,
+    subject_id: str,
+    request: PutGrant,
+    *,
+    stack_roles: Mapping[str, str],
+    api_arn: str,
+    ports: AccessPorts,
+) -> Entry:
+    """Replace what is granted to that subject in the caller's tenant; the same request again changes nothing.
+
+    `stack_roles` are ARNs by name; `api_arn` is `arn:aws:execute-api:<region>:<account>:<api>/<stage>`. `made_at` and
+    `made_by` say who granted the role first: a change of its limits or its end leaves them, since of several user
+    groups the one granted first decides.
+
+    Raises `FieldRefused`, `GuardrailTooLong`, `LastAdmin`, `AccessConflict`.
+    """
+    subject = check_subject(caller, kind, subject_id)
+    role = role_arn = None
+    if request.role is not None:
+        check_workspace(caller, "role")
+        role, role_arn = check_role(request.role, stack_roles, kind)
+    if request.guardrail is not None:
+        check_workspace(caller, "guardrail")
+        check_guardrail(request.guardrail, kind, api_arn)
+    if kind is SubjectKind.ORG and request.limits != Limits():
+        raise FieldRefused(
+            "An organisation has no limits; its workspaces have.", field="limits", given="limits", allowed="none"
+        )
+    if request.external_id is not None and role_arn is None:
+        raise FieldRefused(
+            "An external id goes with a role.", field="external_id", given=request.external_id, allowed="nothing"
+        )
+    external_id = check_external_id(request.external_id, caller.tenant)
+    check_end(request.ends_at, ports.clock.now())
+    granted: Entry | None = None
+
+    def plan(current: TenantAccess, now: datetime) -> AccessChange | None:
+        nonlocal granted
+        new = Entry(
+            effect=Effect.GRANT,
+            kind=kind,
+            id=subject.id,
+            role=role,
+            role_arn=role_arn,
+            external_id=external_id,
+            limits=request.limits,
+            guardrail=request.guardrail,
+            ends_at=check_end(request.ends_at, now),
+            reason=request.reason,
+            made_by=caller.member,
+            made_at=now,
+        )
+        old = current.entry(new.key)
+        if old is not None and old.role_arn == new.role_arn and old.counts_at(now):
+            new = new.model_copy(update={"made_by": old.made_by, "made_at": old.made_at})
+        check_room(current, new)
+        granted = new
+        return replace_entry(caller, current, new.key, new, now)
+
+    change_access(caller.tenant, plan, ports)
+    assert granted is not None
+    return granted
