@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.request import Request, urlopen
@@ -107,11 +107,11 @@ class SlackWorkspace:
             blocks=list(message.blocks),
         )
 
-    def respond(self, response_url: str, message: Message) -> None:
+    def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
         """Show something to whoever used the command or button that came with this URL."""
         try:
             response = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[]).send(
-                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
+                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=replaces
             )
         except Exception as error:  # the SDK passes on whatever urllib raises
             raise SlackUnavailable(type(error).__name__) from error
@@ -129,6 +129,13 @@ class SlackWorkspace:
             text=message.text,
             blocks=list(message.blocks),
         )
+
+    # -------------------------------------------------------------- people
+
+    def list_usergroups(self) -> Mapping[str, frozenset[str]]:
+        """The members' ids of each user group, by its id."""
+        listed = call(self._client.usergroups_list, include_users=True)["usergroups"]
+        return {str(group["id"]): frozenset(group.get("users") or ()) for group in listed}
 
     # -------------------------------------------------------------- files
 

@@ -11,8 +11,9 @@ Environment (all required, but for those with a default):
 | BOT_TABLE | x | x | x | | DynamoDB table: key `pk` (S), TTL attribute `expires_at` |
 | INVOCATIONS_QUEUE_URL | x | | | | SQS queue that the worker reads |
 | DEFAULT_ENDPOINT | x | x | | | the endpoint that paints when none is named |
-| GRANTS_TABLE | | x | | | DynamoDB table: key `subject` (S), attributes `role_arn`, `external_id` |
+| GRANTS_TABLE | | x | | | DynamoDB table: keys `tenant`, `entry` (S), attribute `document` |
 | API_URL | | x | | | the backend's REST API with its stage, without a slash at the end |
+| API_ARN | | x | | | the same as IAM names it: `arn:aws:execute-api:<region>:<account>:<api>/<stage>` |
 | AWS_ENDPOINT_URL_EXECUTE_API | | x | | x | optional: where an emulator serves REST APIs, by id and stage |
 | PICTURES_BUCKET | | x | x | | S3 bucket of the finished pictures |
 | MAX_RECEIVES | | x | x | | the queue's maxReceiveCount; default 5 |
@@ -24,10 +25,11 @@ IAM, beside logs and traces:
 all: secretsmanager:GetSecretValue; kms:Decrypt and GenerateDataKey on the tokens key; on the installations table
 dynamodb:BatchGetItem and UpdateItem: whoever needs a token that nears its end renews it.
 slack: sqs:SendMessage on the queue, dynamodb:GetItem on the bot table.
-worker: dynamodb:GetItem and PutItem on the bot table, dynamodb:GetItem on the grants table, dynamodb:DeleteItem on the
-installations table, sts:AssumeRole, TagSession and SetSourceIdentity on the mapped roles, s3:GetObject on the pictures,
-and on its queue what the event source needs plus sqs:ChangeMessageVisibility.
-results: as the worker, without the grants table and STS.
+worker: dynamodb:GetItem and PutItem on the bot table, dynamodb:Query on the grants table, dynamodb:DeleteItem on the
+installations table, sts:AssumeRole, TagSession and SetSourceIdentity on the mapped roles, iam:SimulatePrincipalPolicy
+on them and SimulateCustomPolicy, s3:GetObject on the pictures, and on its queue what the event source needs plus
+sqs:ChangeMessageVisibility.
+results: as the worker, without the grants table, STS and IAM.
 install: dynamodb:PutItem and DeleteItem on the installations table, events:PutEvents on the bus.
 
 Imports stand inside the functions: the acknowledging function pays for none of the others' adapters.
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from bot.slack_oauth import WebSlackOAuth
     from bot.worker.deps import WorkerDeps
     from bot.worker.installations import InstallationDeps
+    from bot.worker.usergroups import UserGroups
 
 DEFAULT_API_URL = "https://slack.com/api/"
 DEFAULT_MAX_RECEIVES = 5
@@ -115,6 +118,7 @@ class WorkerSettings(NamedTuple):
     bot_table: str
     grants_table: str
     api_url: str
+    api_arn: str
     default_endpoint: str
     pictures_bucket: str
     max_receives: int
@@ -128,6 +132,7 @@ class WorkerSettings(NamedTuple):
             "BOT_TABLE",
             "GRANTS_TABLE",
             "API_URL",
+            "API_ARN",
             "DEFAULT_ENDPOINT",
             "PICTURES_BUCKET",
         )
@@ -136,6 +141,7 @@ class WorkerSettings(NamedTuple):
             bot_table=found["BOT_TABLE"],
             grants_table=found["GRANTS_TABLE"],
             api_url=found["API_URL"],
+            api_arn=found["API_ARN"],
             default_endpoint=found["DEFAULT_ENDPOINT"],
             pictures_bucket=found["PICTURES_BUCKET"],
             max_receives=int(environment.get("MAX_RECEIVES") or DEFAULT_MAX_RECEIVES),
@@ -236,13 +242,16 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     from bot.aws.clients import AwsClients
     from bot.aws.dynamo_grants import DynamoGrants
     from bot.aws.dynamo_record_store import DynamoRecordStore
+    from bot.aws.iam_simulator import IamSimulator
     from bot.aws.s3_pictures import S3Pictures
+    from bot.aws.signed_access_api import SignedAccessApi
     from bot.aws.signed_backend_api import SignedBackendApi
     from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_retries import SqsRetries
     from bot.aws.sts_sessions import StsSessions
     from bot.slack_workspace import SlackWorkspaces
     from bot.system_clock import SystemClock
+    from bot.worker.authorize import Authority
     from bot.worker.deps import WorkerDeps
     from bot.worker.installations import InstallationDeps
 
@@ -254,17 +263,23 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     workspaces = SlackWorkspaces(tokens, settings.tokens.slack_api_url)
     store = DynamoRecordStore(clients, settings.bot_table)
     grants = DynamoGrants(clients, settings.grants_table)
+    authority = Authority(grants, UserGroups(clock), clock, settings.api_arn)
     sessions = StsSessions(clients, clock)
-    api = SignedBackendApi(api_address(settings.api_url, environment), clients.region, clock)
+    api_url = api_address(settings.api_url, environment)
+    api = SignedBackendApi(api_url, clients.region, clock)
+    access = SignedAccessApi(api_url, clients.region, clock)
+    simulator = IamSimulator(clients)
     pictures = S3Pictures(clients, settings.pictures_bucket)
 
     def deps_for(invocation: Invocation) -> WorkerDeps:
         return WorkerDeps(
             store=store,
             slack=workspaces.slack_for(invocation.team, invocation.enterprise),
-            grants=grants,
+            authority=authority,
             sessions=sessions,
             api=api,
+            access=access,
+            simulator=simulator,
             pictures=pictures,
             clock=clock,
             default_endpoint=settings.default_endpoint,

@@ -23,6 +23,7 @@ BOT_SCOPES = {
     "im:history": "direct messages to the bot, and as channels:history there",
     "im:write": "telling a person in private what can't be posted where it was asked",
     "mpim:history": "as channels:history, in group direct messages",
+    "usergroups:read": "who is in a user group to which something is granted, denied or limited",
 }
 
 

@@ -8,12 +8,14 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
+from bot.listeners.actors import actor_team_of
+from bot.listeners.admin import asked, shown_change
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
-from commands.command import Command, OpenForm, Paint, Refuse, ShowHelp
+from commands.command import Change, Command, Look, OpenForm, Paint, Refuse, ShowHelp, ShowLimits
 from commands.registry import COMMANDS
 from commands.sentences import Trouble, mistakes_text
 from commands.views.blocks import Message, message, section
@@ -39,6 +41,12 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                 _answer(ack, message(text, [section(text)]))
             case OpenForm():
                 _open(ack, body, client, deps)
+            case Change(instruction):
+                _answer(ack, shown_change(deps, body, instruction))
+            case Look(text):
+                _enqueue(ack, deps, asked(deps, body, Kind.ADMIN, text))
+            case ShowLimits():
+                _enqueue(ack, deps, asked(deps, body, Kind.LIMITS))
             case Paint(order):
                 team = team_of(body)
                 invocation = Invocation(
@@ -51,12 +59,9 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                     order=order.to_json(),
                     response_url=body.get("response_url"),
                     enterprise=enterprise_of(body),
+                    actor_team=actor_team_of(body) or "",
                 )
-                trouble = deps.enqueue(invocation)
-                if trouble is None:
-                    ack()
-                else:
-                    _answer(ack, trouble_message(trouble))
+                _enqueue(ack, deps, invocation)
 
     return on_command
 
@@ -70,6 +75,14 @@ def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
         _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))
         return
     ack()
+
+
+def _enqueue(ack: Ack, deps: ListenerDeps, invocation: Invocation) -> None:
+    trouble = deps.enqueue(invocation)
+    if trouble is None:
+        ack()
+    else:
+        _answer(ack, trouble_message(trouble))
 
 
 def _answer(ack: Ack, view: Message) -> None:

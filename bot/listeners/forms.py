@@ -8,13 +8,15 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
-from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.listeners.actors import actor_team_of
+from bot.listeners.deps import Body, ListenerDeps
 from bot.origin import enterprise_of, team_of
 from bot.places import models_key
 from bot.ports.records import Json
 from bot.slack_client import call
 from commands.order import PaintOrder
-from commands.sentences import Trouble, external_member
+from commands.sentences import Trouble
+from commands.sentences_access import unknown_team
 from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
 from commands.views.form import PROMPT, FormOrigin, imagine_form, model_options, read_form
 
@@ -34,8 +36,9 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
     @app.view(IMAGINE_FORM)
     def on_submitted(ack: Ack, body: Body) -> None:
         view = body["view"]
-        if is_external(body):
-            _refuse(ack, external_member())
+        actor_team = actor_team_of(body)
+        if actor_team is None:
+            _refuse(ack, unknown_team())
             return
         read = read_form(view["state"]["values"])
         if isinstance(read, dict):
@@ -54,6 +57,7 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
             order=read.to_json(),
             response_url=origin.response_url,
             enterprise=enterprise_of(body),
+            actor_team=actor_team,
         )
         trouble = deps.enqueue(invocation)
         if trouble is None:
@@ -89,6 +93,7 @@ def open_form(
                 member,
                 deps.clock.now(),
                 enterprise=enterprise_of(body),
+                actor_team=actor_team_of(body) or "",
             )
         )
 

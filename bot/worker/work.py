@@ -10,7 +10,9 @@ from bot.logs import log, new_reference
 from bot.places import request_record_key
 from bot.ports.backend import ApiRefused, RoleRefused
 from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
-from bot.worker.deps import NoGrant, WorkerDeps
+from bot.worker.admin import ADMIN_KINDS, administer, answer
+from bot.worker.authorize import AccessRefused
+from bot.worker.deps import WorkerDeps
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
@@ -33,6 +35,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
     try:
         if invocation.kind in {Kind.PAINT, Kind.SAY}:
             paint(deps, invocation, work, reference)
+        elif invocation.kind in ADMIN_KINDS:
+            administer(deps, invocation, work, reference)
         else:
             press(deps, _settled(invocation, work), work, reference)
     except (LeaseHeld, LeaseLost):
@@ -45,7 +49,10 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             extra={"request_key": invocation.request_key, "reference": reference, "is_last_try": is_last_try},
         )
         if is_last_try:
-            give_up(deps, _settled(invocation, work), work, unexpected(reference))
+            if invocation.kind in ADMIN_KINDS:
+                answer(deps, invocation, trouble_message(unexpected(reference)))
+            else:
+                give_up(deps, _settled(invocation, work), work, unexpected(reference))
             work.note(gave_up=reference)
         with contextlib.suppress(LeaseLost):
             work.release()
@@ -72,5 +79,5 @@ def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
     """Somebody opened a form: have the list of models ready."""
     try:
         models(deps, invocation.team, deps.credentials_for(invocation))
-    except (NoGrant, RoleRefused, ApiRefused) as error:
+    except (AccessRefused, RoleRefused, ApiRefused) as error:
         log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})

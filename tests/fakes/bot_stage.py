@@ -9,19 +9,20 @@ from bot.handlers.sqs_batch import handle_batch
 from bot.invocation import Invocation, Kind
 from bot.results.deps import ResultsPorts
 from bot.results.events import handle_event, read_event
+from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
+from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
 from tests.fakes.bot import (
     CrashPlan,
     FakeBackendApi,
     FakeClock,
-    FakeGrants,
     FakePictures,
     FakeRecordStore,
-    FakeSessions,
     FakeSlack,
     Posted,
 )
+from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeWorkspaces
 
 MAX_RECEIVES = 5
@@ -42,9 +43,13 @@ class Stage:
         self.store = FakeRecordStore()
         self.slack = FakeSlack(self.clock)
         self.workspaces = FakeWorkspaces(self.slack)
-        self.grants = FakeGrants()
+        self.iam = FakeIam()
+        self.access = FakeAccess(self.clock, self.iam)
+        self.access.grant("T1", "workspace", "T1", "artist")
+        self.access.grant("T1", "member", "UADMIN", "admin")
+        self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi()
+        self.api = FakeBackendApi(self.iam, self.access)
         self.pictures = FakePictures()
         self._deliveries = 0
 
@@ -54,9 +59,11 @@ class Stage:
         return WorkerDeps(
             store=plan.wrap(self.store),
             slack=plan.wrap(self.workspaces.slack_for(team, enterprise)),
-            grants=plan.wrap(self.grants),
+            authority=Authority(plan.wrap(self.access), self.usergroups, self.clock, API_ARN),
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
+            access=plan.wrap(self.access),
+            simulator=plan.wrap(self.iam),
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
             default_endpoint="tiny",

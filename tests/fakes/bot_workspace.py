@@ -28,8 +28,10 @@ from bot.slack_app import build_app
 from bot.slack_oauth import WebSlackOAuth
 from bot.slack_workspace import SlackWorkspaces
 from bot.system_clock import SystemClock
+from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
 from bot.worker.installations import LIFECYCLE, InstallationDeps, end_installation
+from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
 from commands.manifest import manifest
 from deploy.local.slack.client import LocalWorkspace
@@ -38,11 +40,10 @@ from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import WorkspaceSettings
 from tests.fakes.bot import (
     FakeBackendApi,
-    FakeGrants,
     FakeInvocationQueue,
     FakeRecordStore,
-    FakeSessions,
 )
+from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeAnnouncer, FakeInstallationStore, FakeInstallStates
 from tests.fakes.bot_png import png
 
@@ -86,10 +87,13 @@ class BotInWorkspace:
         self.server = WorkspaceServer(first, beside=others).start()
         self.store = FakeRecordStore()
         self.queue = FakeInvocationQueue()
-        self.api = FakeBackendApi()
-        self.grants = FakeGrants()
-        self.grants.by_team = {one.settings.team_id: self.grants.by_team["T1"] for one in self.server.workspaces}
         self.clock = MovableClock()
+        self.iam = FakeIam()
+        self.access = FakeAccess(self.clock, self.iam)
+        self.authority = Authority(self.access, UserGroups(self.clock), self.clock, API_ARN)
+        self.sessions = FakeSessions()
+        self.api = FakeBackendApi(self.iam, self.access)
+        self.team = first.team_id
         self.installations = FakeInstallationStore()
         self.announcer = FakeAnnouncer()
         self._api_url = f"{self.server.url}/api/"
@@ -122,6 +126,15 @@ class BotInWorkspace:
         self.workspace.set_redirect_urls(f"{self.url}/slack/oauth_redirect")
         self.ada = self.workspace.as_member("ada")
         self.grace = self.workspace.as_member("grace")
+        self.grant_as_at_the_start()
+
+    def grant_as_at_the_start(self) -> None:
+        """Everybody may paint, in each workspace; ada is an admin of the first."""
+        for one in self.server.workspaces:
+            team = one.settings.team_id
+            self.access.clear(team)
+            self.access.grant(team, "workspace", team, "artist")
+        self.access.grant(self.team, "member", self.ada.id, "admin")
 
     def new_tokens(self) -> BotTokens:
         """The tokens, with a memory of their own, as each function has."""
@@ -162,14 +175,16 @@ class BotInWorkspace:
 
     def _worker_deps(self, invocation: Invocation) -> WorkerDeps:
         return WorkerDeps(
-            self.store,
-            self._worker_slack.slack_for(invocation.team, invocation.enterprise),
-            self.grants,
-            FakeSessions(),
-            self.api,
-            PngPictures(),
-            self.clock,
-            "tiny",
+            store=self.store,
+            slack=self._worker_slack.slack_for(invocation.team, invocation.enterprise),
+            authority=self.authority,
+            sessions=self.sessions,
+            api=self.api,
+            access=self.access,
+            simulator=self.iam,
+            pictures=PngPictures(),
+            clock=self.clock,
+            default_endpoint="tiny",
         )
 
     def announce(self, kind: str, job_id: str | None = None, **facts: Any) -> str:

@@ -122,14 +122,16 @@ class LocalWorkspace:
         channels: list[str] | None = None,
         is_guest: bool = False,
         is_admin: bool = False,
+        team_id: str | None = None,
     ) -> str:
-        """Add a member and return their id."""
+        """Add a member and return their id; with `team_id`, somebody of that workspace, here in shared channels."""
         body = {
             "name": name,
             "real_name": real_name,
             "channels": channels or [],
             "is_guest": is_guest,
             "is_admin": is_admin,
+            "team_id": team_id,
         }
         return str(self.call("POST", "/members", body)["member"]["id"])
 

@@ -67,7 +67,7 @@ async def deliver_event(workspace: Workspace, event: Json, facts: Json | None = 
                 "is_enterprise_install": is_org_wide,
             }
         ],
-        "is_ext_shared_channel": False,
+        "is_ext_shared_channel": workspace.is_shared(str(event.get("channel"))),
         "event_context": f"4-{secrets.token_hex(12)}",
         **(facts or {}),
     }

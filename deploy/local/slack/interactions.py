@@ -162,7 +162,12 @@ def base_payload(workspace: Workspace, member: Member, kind: str) -> Json:
         "team": {"id": settings.team_id, "domain": settings.team_domain, **of_enterprise},
         "enterprise": enterprise,
         "is_enterprise_install": workspace.is_served_org_wide,
-        "user": {"id": member.id, "username": member.name, "name": member.name, "team_id": settings.team_id},
+        "user": {
+            "id": member.id,
+            "username": member.name,
+            "name": member.name,
+            "team_id": member.team_id or settings.team_id,
+        },
         "api_app_id": settings.app_id,
         "token": workspace.verification_token,
     }

@@ -38,7 +38,8 @@ async def run_command(
     if command == "/invite":
         return _run_invite(workspace, member, channel, text)
     entry = workspace.manifest.slash_command(command)
-    if entry is None or not workspace.is_installed:
+    # Another company's members have the commands of the apps in their own workspace.
+    if entry is None or not workspace.is_installed or member.team_id:
         return _say(workspace, member, channel, "unknown_command", UNKNOWN.format(command=command))
     url = workspace.response_urls.make(member.id, channel.id)
     form = {

@@ -204,6 +204,11 @@ class Workspace:
         self.feed.announce("member", {"member": member.id})
         return member
 
+    def is_shared(self, channel_id: str) -> bool:
+        """Whether members of other companies are in the channel."""
+        channel = self.channels.get(channel_id)
+        return channel is not None and any(self.members[one].team_id for one in channel.members if one in self.members)
+
     # What they look like as JSON
 
     def enterprise_json(self) -> Json | None:

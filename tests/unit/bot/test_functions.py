@@ -21,6 +21,7 @@ REQUIRED = {
         "BOT_TABLE",
         "GRANTS_TABLE",
         "API_URL",
+        "API_ARN",
         "DEFAULT_ENDPOINT",
         "PICTURES_BUCKET",
     },

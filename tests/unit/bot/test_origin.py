@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.listeners.deps import is_external
 from bot.origin import enterprise_of, is_org_wide, team_of
 
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -66,13 +65,6 @@ def test_whose_installation_is_asked() -> None:
     assert is_org_wide({"is_enterprise_install": "true"}) and is_org_wide({"is_enterprise_install": True})
     assert is_org_wide({"authorizations": [{"is_enterprise_install": True}], "is_enterprise_install": False})
     assert not is_org_wide({"is_enterprise_install": "false"}) and not is_org_wide({})
-
-
-def test_who_belongs_to_another_workspace_than_the_one_that_is_asked_is_external() -> None:
-    shared = {"team_id": "T2", "authorizations": [{"team_id": "T1"}], "is_ext_shared_channel": True}
-    assert is_external({**shared, "event": {"user": "U2", "user_team": "T2"}})
-    assert not is_external({**shared, "event": {"user": "U1", "user_team": "T1"}})
-    assert is_external({"team": {"id": "T2"}, "user": {"team_id": "T2"}, "view": {"app_installed_team_id": "T1"}})
 
 
 JSON = st.recursive(

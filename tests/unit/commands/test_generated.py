@@ -41,7 +41,7 @@ def test_the_scopes_are_those_of_the_methods_that_the_bot_calls() -> None:
     called = [
         "chat.postMessage", "chat.update", "chat.postEphemeral", "conversations.open", "conversations.history",
         "conversations.replies", "files.getUploadURLExternal", "files.completeUploadExternal", "files.info",
-        "files.delete", "views.open",
+        "files.delete", "views.open", "usergroups.list",
     ]  # fmt: skip
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
     for method in called:
@@ -58,6 +58,12 @@ def test_commands_are_found_by_name() -> None:
     for command in COMMANDS:
         names = [name for option in command.options for name in (option.name, *option.aliases)]
         assert len(set(names)) == len(names)
+        assert len({one.path for one in command.subcommands}) == len(command.subcommands)
+        for one in command.subcommands:
+            taken = [argument.name for argument in one.arguments]
+            taken += [name for option in one.options for name in (option.name, *option.aliases)]
+            assert len(set(taken)) == len(taken) and one.required <= len(one.arguments)
+            assert not any(argument.takes_words for argument in one.arguments[:-1])
         assert all(option.read(option.hint) is not None for option in command.options if option.name == "ar")
 
 
@@ -66,6 +72,10 @@ def test_commands_and_the_acknowledging_function_import_nothing_heavy() -> None:
         "import sys, commands.registry, commands.mention, commands.views.form, commands.views.help\n"
         "import bot.handlers.slack, bot.slack_app, bot.api_gateway, bot.aws.sqs_invocation_queue\n"
         "import bot.aws.late_record_store, bot.aws.slack_secret, bot.aws.dynamo_installations, bot.slack_oauth\n"
+        "from commands.imagine_admin import plan; from commands.admin.settle import settle\n"
+        "from commands.views.admin_change import preview; from datetime import UTC, datetime\n"
+        "change = plan('access grant <@U1|ada> artist --until 8h --images 5/day --models a')\n"
+        "preview(settle(change.instruction, datetime.now(UTC)), 'T1')\n"
         "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'commands.words.refine', 'bot.worker.work', 'httpx',"
         " 'botocore.session', 'botocore.client', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))"

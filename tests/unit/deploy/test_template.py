@@ -16,6 +16,7 @@ ACTIONS_WITHOUT_RESOURCE = {
     "xray:PutTelemetryRecords",
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
+    "iam:SimulateCustomPolicy",
 }
 
 

@@ -99,6 +99,7 @@ def script_routes(workspace: Workspace) -> list[Route]:
             str(body.get("real_name") or name.title()),
             is_admin=bool(body.get("is_admin")),
             is_guest=bool(body.get("is_guest")),
+            team_id=str(body.get("team_id") or ""),
         )
         for wanted in body.get("channels") or []:
             workspace.channel_for_member(wanted, member.id).members.append(member.id)
