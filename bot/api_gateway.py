@@ -15,6 +15,7 @@ from slack_bolt import App, BoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 
 MAX_BODY_BYTES = 1_000_000
 # Bolt acts on some other headers; none of them is covered by the signature.
@@ -22,7 +23,7 @@ PASSED_ON = ("content-type", "x-slack-request-timestamp", "x-slack-signature")
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
-STRINGS_OF_A_COMMAND = ("command", "team_id", "channel_id", "user_id", "trigger_id")
+STRINGS_OF_A_COMMAND = ("command", "channel_id", "user_id", "trigger_id")
 
 
 class SlackGateway:
@@ -68,13 +69,13 @@ def is_well_formed(body: Any) -> bool:
     if not isinstance(body, dict):
         return False
     if "command" in body:
-        return all(_is_id(body.get(name)) for name in STRINGS_OF_A_COMMAND)
+        return bool(team_of(body)) and all(_is_id(body.get(name)) for name in STRINGS_OF_A_COMMAND)
     match body.get("type"):
         case "url_verification":
             return isinstance(body.get("challenge"), str)
         case "event_callback":
             event = body.get("event")
-            return _is_id(body.get("team_id")) and isinstance(event, dict) and _is_event(event)
+            return isinstance(event, dict) and _is_event(event, body)
         case "block_actions":
             actions = body.get("actions")
             return (
@@ -94,8 +95,13 @@ def is_well_formed(body: Any) -> bool:
             return "ssl_check" in body
 
 
-def _is_event(event: dict[str, Any]) -> bool:
+def _is_event(event: dict[str, Any], body: dict[str, Any]) -> bool:
     if not isinstance(event.get("type"), str):
+        return False
+    if event["type"] in {"app_uninstalled", "tokens_revoked"}:
+        # Of an organisation's installation, they may name no workspace.
+        return bool(team_of(body) or enterprise_of(body))
+    if not team_of(body):
         return False
     if event["type"] not in {"app_mention", "message"}:
         return True
@@ -132,8 +138,8 @@ def _is_view(view: dict[str, Any]) -> bool:
 
 
 def _has_people(body: dict[str, Any]) -> bool:
-    user, team = body.get("user"), body.get("team")
-    return isinstance(user, dict) and _is_id(user.get("id")) and isinstance(team, dict) and _is_id(team.get("id"))
+    user = body.get("user")
+    return isinstance(user, dict) and _is_id(user.get("id")) and bool(team_of(body))
 
 
 def _is_id(value: Any) -> bool:

@@ -25,6 +25,16 @@ class Kind(StrEnum):
     PICTURE = "picture"
     """Post picture `number` (from 1) in full."""
     REFRESH_MODELS = "refresh_models"
+    LIMITS = "limits"
+    """Show the person what they may still use."""
+    ADMIN = "admin"
+    """Answer the admin's question in `command`; nothing changes."""
+    ADMIN_CONFIRMED = "admin_confirmed"
+    """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
+    UNINSTALLED = "uninstalled"
+    """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
+    TOKENS_REVOKED = "tokens_revoked"
+    """Slack says that the bot's tokens were revoked there."""
 
 
 class MalformedInvocation(Exception):
@@ -35,8 +45,10 @@ class MalformedInvocation(Exception):
 class Invocation:
     """One accepted invocation.
 
-    `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `message_ts` is the
-    message whose button was pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
+    `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
+    workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
+    organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
+    button carries. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -52,7 +64,15 @@ class Invocation:
     order: dict[str, Any] = field(default_factory=dict)
     said: dict[str, Any] = field(default_factory=dict)
     response_url: str | None = field(default=None, repr=False)
+    enterprise: str = ""
+    actor_team: str = ""
+    command: str = ""
     version: int = VERSION
+
+    @property
+    def is_external(self) -> bool:
+        """Whether the member belongs to another company, and so needs a grant by name."""
+        return bool(self.actor_team) and self.actor_team != self.team
 
     def to_json(self) -> str:
         """The queue message's body."""

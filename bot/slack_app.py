@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
-from slack_bolt import App
+from slack_bolt import App, BoltContext
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk import WebClient
 
+from bot.bot_tokens import BotTokens
 from bot.listeners.buttons import register_buttons
 from bot.listeners.commands import register_commands
 from bot.listeners.deps import ListenerDeps
 from bot.listeners.forms import register_forms
+from bot.listeners.installations import register_installations
 from bot.listeners.mentions import register_mentions
 from bot.logs import log, new_reference
-from bot.slack_client import DEFAULT_API_URL
+from bot.origin import enterprise_of, team_of
+from bot.slack_client import DEFAULT_API_URL, WorkspaceToken, client_options, hasty_client
 from commands.sentences import trouble_text, unexpected
 from commands.views.form import PROMPT
 
@@ -26,16 +30,22 @@ from commands.views.form import PROMPT
 API_SECONDS = 2
 
 
-def build_app(deps: ListenerDeps, signing_secret: str, bot_token: str, api_url: str = DEFAULT_API_URL) -> App:
-    """The app for one workspace's token. Building it makes no call."""
+def build_app(deps: ListenerDeps, signing_secret: str, tokens: BotTokens, api_url: str = DEFAULT_API_URL) -> App:
+    """The app for every workspace that it is installed in. Building it makes no call.
+
+    Most requests are answered without a token; a listener that calls Slack has one looked up then.
+    """
     bolt_log = logging.getLogger("easel.bolt")
     # Bolt logs bodies and signatures below this.
     bolt_log.setLevel(logging.WARNING)
-    sdk_log = logging.getLogger("easel.slack_sdk")
-    sdk_log.setLevel(logging.WARNING)
 
     def authorize(team_id: str | None, enterprise_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
+
+    def bring_client(context: BoltContext, body: dict[str, Any], next: Callable[[], BoltResponse]) -> BoltResponse:
+        token = WorkspaceToken(tokens, team_of(body), enterprise_of(body))
+        context["client"] = hasty_client(token, api_url, API_SECONDS)
+        return next()
 
     app = App(
         # Without a name Bolt searches the call stack for one. It sets the level of the logger of this name.
@@ -43,15 +53,12 @@ def build_app(deps: ListenerDeps, signing_secret: str, bot_token: str, api_url: 
         logger=bolt_log,
         signing_secret=signing_secret,
         authorize=authorize,
-        client=WebClient(
-            base_url=api_url if api_url.endswith("/") else f"{api_url}/",
-            timeout=API_SECONDS,
-            retry_handlers=[],
-            logger=sdk_log,
-        ),
+        client=WebClient(**client_options(api_url, API_SECONDS), retry_handlers=[]),
         process_before_response=True,
         raise_error_for_unhandled_request=True,
     )
+    app.use(bring_client)
+    register_installations(app, deps)
     register_commands(app, deps)
     register_mentions(app, deps)
     register_forms(app, deps)

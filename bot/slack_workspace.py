@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.request import Request, urlopen
@@ -11,8 +11,9 @@ from slack_sdk import WebClient
 from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
-from bot.ports.slack import SlackRefused, SlackUnavailable, UploadTicket
-from bot.slack_client import TIMEOUT_SECONDS, call, hasty_client, patient_client
+from bot.bot_tokens import BotTokens
+from bot.ports.slack import Slack, SlackRefused, SlackUnavailable, UploadTicket
+from bot.slack_client import TIMEOUT_SECONDS, WorkspaceToken, call, hasty_client, patient_client
 from commands.views.blocks import Message
 
 METADATA_EVENT = "easel_request"
@@ -21,12 +22,32 @@ UPLOAD_SECONDS = 30
 MAX_PAGES = 5
 # A message that we are looking for was posted after this many seconds before it was asked for: clocks differ.
 CLOCK_SLACK_SECONDS = 60
+MAX_KEPT = 100
+
+
+class SlackWorkspaces:
+    """Implements `bot.ports.slack.Workspaces`."""
+
+    def __init__(self, tokens: BotTokens, api_url: str) -> None:
+        self._tokens = tokens
+        self._api_url = api_url
+        self._kept: dict[tuple[str, str], SlackWorkspace] = {}
+
+    def slack_for(self, team: str, enterprise: str) -> Slack:
+        """Slack in one workspace. Makes no call: whether the app is installed there shows at the first one."""
+        kept = self._kept.get((team, enterprise))
+        if kept is None:
+            while len(self._kept) >= MAX_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            token = WorkspaceToken(self._tokens, team, enterprise)
+            kept = self._kept[team, enterprise] = SlackWorkspace(token, self._api_url)
+        return kept
 
 
 class SlackWorkspace:
     """Implements `bot.ports.slack.Slack` for one workspace."""
 
-    def __init__(self, token: str, api_url: str) -> None:
+    def __init__(self, token: WorkspaceToken, api_url: str) -> None:
         self._client: WebClient = patient_client(token, api_url)
         self._hasty: WebClient = hasty_client(token, api_url)
 
@@ -86,11 +107,11 @@ class SlackWorkspace:
             blocks=list(message.blocks),
         )
 
-    def respond(self, response_url: str, message: Message) -> None:
+    def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
         """Show something to whoever used the command or button that came with this URL."""
         try:
             response = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, retry_handlers=[]).send(
-                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
+                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=replaces
             )
         except Exception as error:  # the SDK passes on whatever urllib raises
             raise SlackUnavailable(type(error).__name__) from error
@@ -108,6 +129,13 @@ class SlackWorkspace:
             text=message.text,
             blocks=list(message.blocks),
         )
+
+    # -------------------------------------------------------------- people
+
+    def list_usergroups(self) -> Mapping[str, frozenset[str]]:
+        """The members' ids of each user group, by its id."""
+        listed = call(self._client.usergroups_list, include_users=True)["usergroups"]
+        return {str(group["id"]): frozenset(group.get("users") or ()) for group in listed}
 
     # -------------------------------------------------------------- files
 

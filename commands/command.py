@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from commands.grammar.mistakes import Mistake
 from commands.grammar.options import Option
+from commands.grammar.subcommands import Instruction, Subcommand
 from commands.order import PaintOrder
 
 
@@ -28,13 +29,32 @@ class Paint:
 
 
 @dataclass(frozen=True)
+class ShowLimits:
+    """Show what the person may still use here."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Answer a question of an admin's; `text` is the question in its canonical form. Nothing changes."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change who may do what, after the person has seen what will hold and has confirmed it."""
+
+    instruction: Instruction
+
+
+@dataclass(frozen=True)
 class Refuse:
     """Answer with what is wrong; at least one mistake."""
 
     mistakes: tuple[Mistake, ...]
 
 
-Plan = ShowHelp | OpenForm | Paint | Refuse
+Plan = ShowHelp | OpenForm | Paint | ShowLimits | Look | Change | Refuse
 
 
 @dataclass(frozen=True)
@@ -42,7 +62,8 @@ class Command:
     """A slash command. Help, the app manifest and the command reference are made from it.
 
     `plan` is pure: from the text after the command's name to what is to be done. `examples` are (text, meaning).
-    `should_escape` asks Slack to send mentions as ids.
+    `should_escape` asks Slack to send mentions as ids. `subcommands` are known by their first words, and have options
+    and examples of their own.
     """
 
     name: str
@@ -52,12 +73,15 @@ class Command:
     examples: tuple[tuple[str, str], ...]
     is_prompt_taken: bool = True
     should_escape: bool = False
+    subcommands: tuple[Subcommand, ...] = ()
 
     @property
     def usage_hint(self) -> str:
         """What Slack shows behind the command while someone types it."""
+        if not self.is_prompt_taken:
+            return " | ".join([*(subcommand.path for subcommand in self.subcommands), "help"])
         options = " ".join(f"[--{option.name} {option.hint}]" for option in self.options)
-        return f"a red boat {options}" if self.is_prompt_taken else options
+        return f"a red boat {options}"
 
 
 def asks_for_help(text: str) -> bool:

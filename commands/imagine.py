@@ -10,10 +10,11 @@ from backend_lambda.contract.limits import (
     MAX_SEED,
     MAX_STEPS,
 )
-from commands.command import Command, OpenForm, Paint, Plan, Refuse, ShowHelp, asks_for_help
+from commands.command import Command, OpenForm, Paint, Plan, Refuse, ShowHelp, ShowLimits, asks_for_help
 from commands.grammar.mistakes import Mistake, PromptMissing, PromptTooLong
 from commands.grammar.options import IntegerOption, NameOption, NumberOption, Option, RatioOption, WordsOption
 from commands.grammar.parse import Parsed, parse
+from commands.grammar.subcommands import Subcommand
 from commands.order import PaintOrder
 
 NAME = "/imagine"
@@ -29,6 +30,8 @@ NEGATIVE = WordsOption("no", "What should not be in the picture", aliases=("nega
 MODEL = NameOption("model", "Which model paints", "the name of a model; the form lists them", aliases=("endpoint",))
 
 OPTIONS: tuple[Option, ...] = (ASPECT, PICTURES, SEED, STEPS, GUIDANCE, NEGATIVE, MODEL)
+
+LIMITS = Subcommand("limits", "What you may still use here, and when it starts anew")
 
 
 def read_request(text: str) -> Parsed | tuple[Mistake, ...]:
@@ -51,6 +54,8 @@ def plan(text: str) -> Plan:
     """What to do about `/imagine <text>`."""
     if asks_for_help(text):
         return ShowHelp()
+    if text.strip().lower() == LIMITS.path:
+        return ShowLimits()
     parsed = read_request(text)
     if isinstance(parsed, tuple):
         return Refuse(parsed)
@@ -70,4 +75,5 @@ IMAGINE = Command(
         ("a yellow star --seed 7 --steps 30", "the same seed gives the same picture again"),
         ("a green fish --no bubbles, plants --cfg 9", "without bubbles and plants, close to the prompt"),
     ),
+    subcommands=(LIMITS,),
 )

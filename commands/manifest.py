@@ -9,7 +9,7 @@ from typing import Any
 from commands.registry import COMMANDS
 
 REQUEST_URL = "https://example.invalid/slack/events"
-"""Replaced by the deployed stack's own URL when the app is created."""
+"""Replaced by the deployed stack's own URL when the app is created, here and where people are sent back to."""
 
 # What each scope is needed for. A scope that nothing here names must not be asked for.
 BOT_SCOPES = {
@@ -23,11 +23,15 @@ BOT_SCOPES = {
     "im:history": "direct messages to the bot, and as channels:history there",
     "im:write": "telling a person in private what can't be posted where it was asked",
     "mpim:history": "as channels:history, in group direct messages",
+    "usergroups:read": "who is in a user group to which something is granted, denied or limited",
 }
 
 
-def manifest(request_url: str = REQUEST_URL) -> dict[str, Any]:
-    """The manifest for an app whose commands, events and buttons go to `request_url`."""
+def manifest(request_url: str = REQUEST_URL, is_distributed: bool = True) -> dict[str, Any]:
+    """The manifest for an app whose commands, events and buttons go to `request_url`.
+
+    `is_distributed`: it is installed through OAuth, with tokens that rotate; else by hand, with one that never ends.
+    """
     return {
         "display_information": {
             "name": "Easel",
@@ -52,24 +56,30 @@ def manifest(request_url: str = REQUEST_URL) -> dict[str, Any]:
                 for command in COMMANDS
             ],
         },
-        "oauth_config": {"scopes": {"bot": sorted(BOT_SCOPES)}},
+        "oauth_config": {
+            "redirect_urls": [request_url.removesuffix("/events") + "/oauth_redirect"],
+            "scopes": {"bot": sorted(BOT_SCOPES)},
+        },
         "settings": {
-            "event_subscriptions": {"request_url": request_url, "bot_events": ["app_mention", "message.im"]},
+            "event_subscriptions": {
+                "request_url": request_url,
+                "bot_events": ["app_mention", "app_uninstalled", "message.im", "tokens_revoked"],
+            },
             "interactivity": {
                 "is_enabled": True,
                 "request_url": request_url,
                 "message_menu_options_url": request_url,
             },
-            "org_deploy_enabled": False,
+            "org_deploy_enabled": is_distributed,
             "socket_mode_enabled": False,
-            "token_rotation_enabled": False,
+            "token_rotation_enabled": is_distributed,
         },
     }
 
 
-def manifest_text() -> str:
+def manifest_text(request_url: str = REQUEST_URL, is_distributed: bool = True) -> str:
     """The file's content."""
-    return json.dumps(manifest(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(manifest(request_url, is_distributed), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from commands.command import Command
+from commands.grammar.options import Option
 from commands.registry import COMMANDS
+from commands.views.help import all_examples, all_options
 
 HEAD = """# Commands
 
@@ -57,17 +60,36 @@ def reference() -> str:
 
 
 def _command(command: Command) -> str:
-    options = "\n".join(
-        f"| `--{option.name} {option.hint}` | {option.summary} | {option.allowed} |"
+    parts = [f"## `{command.name}`", _introduction(command)]
+    if command.subcommands:
+        parts.append(_subcommands(command))
+    examples = "\n".join(f"- `{command.name} {text}`: {meaning}" for text, meaning in all_examples(command))
+    parts += [examples, _options(all_options(command))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _introduction(command: Command) -> str:
+    form = " Alone it opens a form with the same options;" if command.is_prompt_taken else ""
+    return f"{command.summary}.{form} `{command.name} help` shows this to you alone."
+
+
+def _subcommands(command: Command) -> str:
+    lines = "\n".join(f"| `{_cell(f'{command.name} {one.usage}')}` | {one.summary} |" for one in command.subcommands)
+    return f"| say | and this happens |\n|---|---|\n{lines}"
+
+
+def _options(options: Sequence[Option]) -> str:
+    lines = "\n".join(
+        f"| `{_cell(f'--{option.name} {option.hint}'.rstrip())}` | {option.summary} | {_cell(option.allowed)} |"
         + (" " + ", ".join(f"`--{alias}`" for alias in option.aliases) + " |" if option.aliases else " |")
-        for option in command.options
+        for option in options
     )
-    examples = "\n".join(f"- `{command.name} {text}`: {meaning}" for text, meaning in command.examples)
-    return (
-        f"## `{command.name}`\n\n{command.summary}. Alone it opens a form with the same options; "
-        f"`{command.name} help` shows this to you alone.\n\n{examples}\n\n"
-        f"| option | does | takes | also |\n|---|---|---|---|\n{options}\n"
-    )
+    return f"| option | does | takes | also |\n|---|---|---|---|\n{lines}"
+
+
+def _cell(text: str) -> str:
+    """In a table of Markdown, a bar ends the cell."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from commands.command import Command
 from commands.imagine import IMAGINE
+from commands.imagine_admin import IMAGINE_ADMIN
 
-COMMANDS: tuple[Command, ...] = (IMAGINE,)
+COMMANDS: tuple[Command, ...] = (IMAGINE, IMAGINE_ADMIN)
 
 
 def command_named(name: str) -> Command | None:

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from commands.grammar.clean import clean, escape, shorten
 from commands.grammar.mistakes import (
+    BadArgument,
     BadValue,
+    CommandTooLong,
     DuplicateOption,
+    MissingArgument,
     MissingValue,
     Mistake,
+    NothingNamed,
+    NotTogether,
     PromptMissing,
     PromptTooLong,
+    SuperfluousWords,
     UnknownOption,
+    UnknownSubcommand,
 )
+from commands.sentences_access import (
+    access_conflict,
+    blocked_words,
+    guardrail_too_long,
+    last_admin,
+    limit_reached,
+    moderated,
+)
+from commands.trouble import ApiRefusal as ApiRefusal
+from commands.trouble import Trouble as Trouble
+from commands.trouble import code as code
+from commands.trouble import trouble_text as trouble_text
 
 SENTENCE_CHARS = 600
 LISTED_NAMES = 20
@@ -31,30 +49,19 @@ SAID_AS = {
     "steps": "`--steps`",
     "guidance_scale": "`--cfg`",
     "endpoint": "`--model`",
+    "role": "the role",
+    "external_id": "`--external-id`",
+    "ends_at": "`--until`",
+    "reason": "`--reason`",
+    "images_per_day": "`--images`",
+    "gpu_seconds_per_day": "`--gpu-minutes`",
+    "jobs_at_once": "`--jobs`",
+    "max_pixels": "`--size`",
+    "max_steps": "`--steps`",
+    "models": "`--models`",
+    "guardrail": "the guardrail",
+    "words": "the words",
 }
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something went wrong: one sentence, what the person can do, and a reference where it is our fault."""
-
-    sentence: str
-    next_step: str = ""
-    reference: str | None = None
-    can_retry: bool = True
-
-
-@dataclass(frozen=True)
-class ApiRefusal:
-    """An answer of the backend that is not 2xx; `code` is one of its error codes."""
-
-    code: str
-    message: str = ""
-    field: str | None = None
-    given: str | None = None
-    allowed: str | None = None
-    available: Sequence[str] = ()
-    reference: str | None = None
 
 
 def mistake_sentence(mistake: Mistake) -> str:
@@ -69,13 +76,32 @@ def mistake_sentence(mistake: Mistake) -> str:
             return f"{code(f'--{option}')} is given more than once. Give it once."
         case MissingValue(option, allowed):
             return f"{code(f'--{option}')} needs a value: {escape(allowed)}."
-        case BadValue(option, given, allowed):
-            return f"{code(f'--{option}')} can't be {code(given)}. It takes {escape(allowed)}."
+        case BadValue(option, given, allowed, nearest):
+            return f"{code(f'--{option}')} can't be {code(given)}. It takes {escape(allowed)}.{_meant(nearest)}"
         case PromptMissing(command):
             return f"There is nothing to paint yet. Say what, for example: {code(f'{command} a red boat')}."
         case PromptTooLong(option, length, limit):
             what = "The prompt" if option is None else code(f"--{option}")
             return f"{what} has {length:,} characters. At most {limit:,} are allowed."
+        case UnknownSubcommand(command, given, nearest, available):
+            if nearest is not None:
+                return f"{code(f'{command} {given}')} is nothing that Easel can do.{_meant(nearest)}"
+            names = ", ".join(code(name) for name in available)
+            return f"{code(f'{command} {given}')} is nothing that Easel can do. It knows {names}."
+        case MissingArgument(subcommand, argument, allowed):
+            return f"{code(subcommand)} lacks the {escape(argument)}: {escape(allowed)}."
+        case BadArgument(subcommand, argument, given, allowed, nearest):
+            what = f"The {escape(argument)} of {code(subcommand)}"
+            return f"{what} can't be {code(given)}. It takes {escape(allowed)}.{_meant(nearest)}"
+        case SuperfluousWords(subcommand, given):
+            return f"{code(subcommand)} does not know what {code(given)} means there."
+        case NothingNamed(subcommand, options):
+            names = ", ".join(code(f"--{name}") for name in options)
+            return f"{code(subcommand)} needs at least one of {names}."
+        case NotTogether(option, only):
+            return f"{code(f'--{option}')} goes with {escape(only)} only."
+        case CommandTooLong(length, limit):
+            return f"Written out, this has {length:,} characters. At most {limit:,} can be confirmed at once."
 
 
 def mistakes_text(mistakes: Sequence[Mistake]) -> str:
@@ -83,14 +109,8 @@ def mistakes_text(mistakes: Sequence[Mistake]) -> str:
     return "\n".join(mistake_sentence(mistake) for mistake in mistakes)
 
 
-def code(text: str) -> str:
-    """Text in Slack's code style; backticks can't be in it."""
-    return f"`{escape(shorten(clean_for_code(text), 120))}`"
-
-
-def clean_for_code(text: str) -> str:
-    """One line without backticks; never empty."""
-    return " ".join(text.replace("`", "'").split()) or " "
+def _meant(nearest: str | None) -> str:
+    return f" Did you mean {code(nearest)}?" if nearest is not None else ""
 
 
 def not_queued(reference: str) -> Trouble:
@@ -105,14 +125,6 @@ def unexpected(reference: str) -> Trouble:
     )
 
 
-def no_grant() -> Trouble:
-    """No IAM role is mapped to the person."""
-    return Trouble(
-        "You have no permission to use Easel here: no IAM role is granted to you, this channel or this workspace.",
-        "An Easel admin of this workspace can grant one.",
-    )
-
-
 def role_refused(reference: str) -> Trouble:
     """The granted role exists in the table, but can't be assumed."""
     return Trouble(
@@ -122,20 +134,20 @@ def role_refused(reference: str) -> Trouble:
     )
 
 
-def external_member() -> Trouble:
-    """A member of another company in a shared channel."""
-    return Trouble(
-        "You belong to another workspace, and Easel works for members of this one only.",
-        "An Easel admin of this workspace can paint it for you.",
-        can_retry=False,
-    )
-
-
 def not_in_channel(bot_name: str = "@easel") -> Trouble:
     """The bot can't post where the command was typed."""
     return Trouble(
         "Easel is not in this conversation, so it can't post pictures here.",
         f"Type {code(f'/invite {bot_name}')} here (or send Easel a direct message), then try again.",
+    )
+
+
+def not_installed() -> Trouble:
+    """The app has no token in this workspace any more."""
+    return Trouble(
+        "Easel can't work in this workspace: its installation here has ended.",
+        "An admin of the workspace can install it again.",
+        can_retry=False,
     )
 
 
@@ -202,6 +214,18 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return picture_gone()
         case "job_not_deletable":
             return Trouble(_message(refusal, "This can't be deleted now."), "Try again when it is finished.")
+        case "limit_reached":
+            return limit_reached(refusal.limit)
+        case "blocked_words":
+            return blocked_words(refusal.given)
+        case "last_admin":
+            return last_admin()
+        case "guardrail_too_long":
+            return guardrail_too_long(refusal.allowed)
+        case "access_conflict":
+            return access_conflict()
+        case "webhook_not_found":
+            return Trouble("There is no such webhook.", can_retry=False)
         case "idempotency_conflict" | "malformed_request" | "internal":
             return unexpected(refusal.reference or "")
         case _:
@@ -231,6 +255,8 @@ def job_trouble(code_name: str, reference: str) -> Trouble:
             )
         case "lost":
             return Trouble("The model never answered.", "Try again.", reference)
+        case "moderated":
+            return moderated(reference)
         case "start_failed":
             return Trouble("The model could not be asked to paint.", "Try again in a few minutes.", reference)
         case "moderated":
@@ -242,12 +268,6 @@ def job_trouble(code_name: str, reference: str) -> Trouble:
             )
         case _:
             return unexpected(reference)
-
-
-def trouble_text(trouble: Trouble) -> str:
-    """The whole of it as one mrkdwn text."""
-    reference = f" Reference {code(trouble.reference)}." if trouble.reference else ""
-    return " ".join(part for part in (trouble.sentence, trouble.next_step) if part) + reference
 
 
 def _message(refusal: ApiRefusal, otherwise: str) -> str:

@@ -15,11 +15,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from backend_lambda.contract.access import Effect, Entry
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.usecases.refusals import Refusal
+from commands.manifest import manifest_text
 from deploy.access import Operator, describe
 from deploy.cloudformation import stack_outputs
 from deploy.endpoints import EndpointFailed, EndpointPlan, create_endpoint
 from deploy.models import NotAModel, publish_model, read_card
-from deploy.slack_credentials import store_slack_credentials
+from deploy.slack_credentials import Incomplete, SlackCredentials, store_slack_credentials
 
 
 def main(session: Any | None = None) -> int:
@@ -36,7 +37,11 @@ def main(session: Any | None = None) -> int:
     endpoint.add_argument("--instance-type", default="ml.g5.xlarge")
     endpoint.add_argument("--min", type=int, default=0, help="instances when nobody paints")
     endpoint.add_argument("--max", type=int, default=1, help="instances at most")
-    verbs.add_parser("slack-credentials", help="store the app's signing secret and bot token (asked for, not echoed)")
+    verbs.add_parser("slack-credentials", help="store what Slack shows of the app (asked for, not echoed)")
+    app = verbs.add_parser("slack-manifest", help="print the manifest to create the Slack app with")
+    app.add_argument(
+        "--by-hand", action="store_true", help="for one workspace and a pasted bot token, without token rotation"
+    )
     grant = verbs.add_parser("grant-workspace", help="let a workspace's members act under a role")
     grant.add_argument("team_id", type=_workspace, help="the workspace, such as T0123ABCD")
     grant.add_argument(
@@ -76,11 +81,12 @@ def main(session: Any | None = None) -> int:
             )
             create_endpoint(session, arguments.stack, outputs, plan, on_status=lambda status: print(status, flush=True))
         elif arguments.verb == "slack-credentials":
-            signing_secret, bot_token = getpass.getpass("Signing secret: "), getpass.getpass("Bot token (xoxb-…): ")
-            store_slack_credentials(session, outputs["SlackSecretArn"], signing_secret, bot_token)
+            store_slack_credentials(session, outputs["SlackSecretArn"], SlackCredentials.ask(getpass.getpass))
+        elif arguments.verb == "slack-manifest":
+            print(manifest_text(outputs["SlackRequestUrl"], is_distributed=not arguments.by_hand), end="")
         else:
             _access(Operator.of(session, outputs), arguments)
-    except (NotAModel, EndpointFailed, ClientError, BotoCoreError) as error:
+    except (NotAModel, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
         print(f"Not done: {error}", file=sys.stderr)
         return 1
     except Refusal as refusal:

@@ -1,92 +1,37 @@
-"""The backend's REST API, each request signed (SigV4) with the caller's own credentials."""
+"""Jobs and models through the backend's REST API."""
 
 from __future__ import annotations
 
-import json
-from typing import Any
 from urllib.parse import quote
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as SigningCredentials
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
-
 from backend_lambda.contract.job_state import JobState
-from bot.logs import log
-from bot.ports.backend import AcceptedJob, ApiRefused, ApiUnavailable, Credentials, Model
+from bot.aws.signed_requests import SignedRequests
+from bot.ports.backend import AcceptedJob, Credentials, Model
 from bot.ports.clock import Clock
 from bot.ports.records import Json
-
-SERVICE = "execute-api"
-TRIES = 3
-FIRST_WAIT_SECONDS = 0.4
-CONNECT_SECONDS, READ_SECONDS = 3, 15
-
-# What the gateway itself answers has no code of ours.
-CODES = {400: "malformed_request", 401: "not_allowed", 403: "not_allowed", 404: "job_not_found", 413: "too_large"}
 
 
 class SignedBackendApi:
     """Implements `bot.ports.backend.BackendApi`."""
 
     def __init__(self, api_url: str, region: str, clock: Clock) -> None:
-        self._api_url = api_url.rstrip("/")
-        self._region = region
-        self._clock = clock
-        self._http = URLLib3Session(timeout=(CONNECT_SECONDS, READ_SECONDS))
+        self._requests = SignedRequests(api_url, region, clock)
 
     def submit_job(self, credentials: Credentials, endpoint: str, body: Json) -> AcceptedJob:
         """Record and start a job."""
-        job = self._call(credentials, "POST", f"/endpoints/{quote(endpoint, safe='')}/jobs", body)
+        job = self._requests.call(credentials, "POST", f"/endpoints/{quote(endpoint, safe='')}/jobs", body)
         return AcceptedJob(job["job_id"], job["state"], job["endpoint"], job["model"], job["settings"])
 
     def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
         """Cancel an open job; a finished one stays as it is."""
-        job = self._call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}?only=open")
+        job = self._requests.call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}?only=open")
         return JobState(job["state"]) is JobState.CANCELLED
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Cancel an open job, or delete a finished one's pictures."""
-        self._call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}")
+        self._requests.call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}")
 
     def list_models(self, credentials: Credentials) -> list[Model]:
         """All that there are."""
-        listed = self._call(credentials, "GET", "/endpoints")["endpoints"]
+        listed = self._requests.call(credentials, "GET", "/endpoints")["endpoints"]
         return [Model(one["name"], one["title"], one["instances"]) for one in listed]
-
-    def _call(self, credentials: Credentials, method: str, path: str, body: Json | None = None) -> Json:
-        data = json.dumps(body, ensure_ascii=False).encode("utf-8") if body is not None else b""
-        problem = "no answer"
-        for attempt in range(TRIES):
-            if attempt:
-                self._clock.sleep(FIRST_WAIT_SECONDS * 3 ** (attempt - 1))
-            try:
-                status, document = self._send(credentials, method, path, data)
-            except BotoCoreError as error:
-                problem = type(error).__name__
-                continue
-            if status < 300:
-                return document
-            if status == 429 or (status >= 500 and document.get("code") in {None, "internal"}):
-                problem = f"HTTP {status} {document.get('reference') or ''}".strip()
-                continue
-            raise ApiRefused(status, {"code": CODES.get(status, "internal"), **document})
-        log.warning("backend unavailable", extra={"method": method, "path": path, "problem": problem})
-        raise ApiUnavailable(problem)
-
-    def _send(self, credentials: Credentials, method: str, path: str, data: bytes) -> tuple[int, dict[str, Any]]:
-        request = AWSRequest(
-            method=method,
-            url=self._api_url + path,
-            data=data,
-            headers={"Content-Type": "application/json"} if data else {},
-        )
-        signing = SigningCredentials(credentials.access_key, credentials.secret_key, credentials.session_token)
-        SigV4Auth(signing, SERVICE, self._region).add_auth(request)
-        response = self._http.send(request.prepare())
-        try:
-            document = json.loads(response.content) if response.content else {}
-        except ValueError:
-            document = {}
-        return response.status_code, document if isinstance(document, dict) else {}

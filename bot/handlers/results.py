@@ -24,6 +24,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     def handle(body: str, message_id: str, is_last_try: bool) -> None:
         job_event = read_event(body)
         if job_event is not None:
-            handle_event(function.deps, job_event, message_id, is_last_try)
+            handle_event(function.ports, job_event, message_id, is_last_try)
 
     return handle_batch(event, handle, function.settings.max_receives, function.retries)

@@ -6,10 +6,12 @@ from functools import cache
 from typing import Any
 
 # Imported here and not at the first request, where somebody waits: Lambda's own start, or a snapshot, has them ready.
+import bot.aws.dynamo_installations
 import bot.aws.late_record_store
 import bot.aws.slack_secret
 import bot.aws.sqs_invocation_queue
-import bot.slack_app  # noqa: F401
+import bot.slack_app
+import bot.slack_oauth  # noqa: F401
 from bot.api_gateway import SlackGateway
 from bot.logs import configure_logs, log, new_reference
 from bot.wiring import wire_slack

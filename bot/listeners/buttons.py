@@ -8,14 +8,18 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
-from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.listeners.actors import actor_team_of
+from bot.listeners.admin import register_admin_buttons
+from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.places import message_key
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.slack_client import call
 from commands.order import PaintOrder
-from commands.sentences import Trouble, external_member, stale_button
+from commands.sentences import Trouble, stale_button
+from commands.sentences_access import unknown_team
 from commands.views.action_ids import CANCEL, DELETE, EDIT, PICTURE, REDO, RETRY, picture_number
 from commands.views.form import FormOrigin
 from commands.views.trouble import trouble_message
@@ -30,28 +34,30 @@ def register_buttons(app: App, deps: ListenerDeps) -> None:
     def on_pressed(ack: Ack, body: Body, client: WebClient) -> None:
         action = body["actions"][0]
         action_id = action["action_id"]
-        if is_external(body):
-            _tell(client, body, external_member())
-        else:
+        actor_team = actor_team_of(body)
+        trouble: Trouble | None = unknown_team()
+        if actor_team is not None:
             number = picture_number(action_id) or 0
-            trouble = deps.enqueue(_invocation(deps, body, KINDS.get(action_id, Kind.PICTURE), number))
-            if trouble is not None:
-                _tell(client, body, trouble)
+            trouble = deps.enqueue(_invocation(deps, body, actor_team, KINDS.get(action_id, Kind.PICTURE), number))
+        if trouble is not None:
+            _tell(client, body, trouble)
         ack()
 
     @app.action(EDIT)
     def on_edit(ack: Ack, body: Body, client: WebClient) -> None:
-        trouble = external_member() if is_external(body) else _edit(deps, body, client)
+        trouble = unknown_team() if actor_team_of(body) is None else _edit(deps, body, client)
         if trouble is not None:
             _tell(client, body, trouble)
         ack()
+
+    register_admin_buttons(app, deps)
 
     @app.action(re.compile(".*"))
     def on_anything_else(ack: Ack) -> None:
         ack()
 
 
-def _invocation(deps: ListenerDeps, body: Body, kind: Kind, number: int) -> Invocation:
+def _invocation(deps: ListenerDeps, body: Body, actor_team: str, kind: Kind, number: int) -> Invocation:
     team, channel, message_ts, thread_ts = _where(body)
     action, member = body["actions"][0], body["user"]["id"]
     return Invocation(
@@ -66,6 +72,8 @@ def _invocation(deps: ListenerDeps, body: Body, kind: Kind, number: int) -> Invo
         value=str(action.get("value") or ""),
         number=number,
         response_url=body.get("response_url"),
+        enterprise=enterprise_of(body),
+        actor_team=actor_team,
     )
 
 
@@ -78,7 +86,7 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
     origin = FormOrigin(channel, facts.get("thread_ts") or message_ts, body.get("response_url"))
     order = PaintOrder.from_json(facts["order"])
     try:
-        open_form(deps, client, body["trigger_id"], team, body["user"]["id"], origin, order)
+        open_form(deps, client, body, body["user"]["id"], origin, order)
     except (SlackRefused, SlackUnavailable) as error:
         log.warning("form not opened", extra={"code": str(error)})
         return Trouble("Slack did not open the form in time.", "Press Edit again.")
@@ -88,7 +96,7 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
 def _where(body: Body) -> tuple[str, str, str, str | None]:
     container = body["container"]
     thread_ts = container.get("thread_ts") or body.get("message", {}).get("thread_ts")
-    return body["team"]["id"], container["channel_id"], container["message_ts"], thread_ts
+    return team_of(body), container["channel_id"], container["message_ts"], thread_ts
 
 
 def _tell(client: WebClient, body: Body, trouble: Trouble) -> None:

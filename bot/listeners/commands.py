@@ -8,11 +8,14 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
+from bot.listeners.actors import actor_team_of
+from bot.listeners.admin import asked, shown_change
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
-from commands.command import Command, OpenForm, Paint, Refuse, ShowHelp
+from commands.command import Change, Command, Look, OpenForm, Paint, Refuse, ShowHelp, ShowLimits
 from commands.registry import COMMANDS
 from commands.sentences import Trouble, mistakes_text
 from commands.views.blocks import Message, message, section
@@ -38,22 +41,27 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                 _answer(ack, message(text, [section(text)]))
             case OpenForm():
                 _open(ack, body, client, deps)
+            case Change(instruction):
+                _answer(ack, shown_change(deps, body, instruction))
+            case Look(text):
+                _enqueue(ack, deps, asked(deps, body, Kind.ADMIN, text))
+            case ShowLimits():
+                _enqueue(ack, deps, asked(deps, body, Kind.LIMITS))
             case Paint(order):
+                team = team_of(body)
                 invocation = Invocation(
                     kind=Kind.PAINT,
-                    request_key=request_key("command", body["team_id"], body["trigger_id"]),
-                    team=body["team_id"],
+                    request_key=request_key("command", team, body["trigger_id"]),
+                    team=team,
                     channel=body["channel_id"],
                     member=body["user_id"],
                     at=deps.clock.now(),
                     order=order.to_json(),
                     response_url=body.get("response_url"),
+                    enterprise=enterprise_of(body),
+                    actor_team=actor_team_of(body) or "",
                 )
-                trouble = deps.enqueue(invocation)
-                if trouble is None:
-                    ack()
-                else:
-                    _answer(ack, trouble_message(trouble))
+                _enqueue(ack, deps, invocation)
 
     return on_command
 
@@ -61,12 +69,20 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
 def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
     origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"))
     try:
-        open_form(deps, client, body["trigger_id"], body["team_id"], body["user_id"], origin, None)
+        open_form(deps, client, body, body["user_id"], origin, None)
     except (SlackRefused, SlackUnavailable) as error:
         log.warning("form not opened", extra={"code": str(error)})
         _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))
         return
     ack()
+
+
+def _enqueue(ack: Ack, deps: ListenerDeps, invocation: Invocation) -> None:
+    trouble = deps.enqueue(invocation)
+    if trouble is None:
+        ack()
+    else:
+        _answer(ack, trouble_message(trouble))
 
 
 def _answer(ack: Ack, view: Message) -> None:

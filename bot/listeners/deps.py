@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from bot.invocation import Invocation
 from bot.logs import log, new_reference
+from bot.origin import Body as Body
 from bot.ports.clock import Clock
 from bot.ports.queue import InvocationQueue, QueueUnavailable
 from bot.ports.records import RecordStore
 from commands.sentences import Trouble, not_queued
-
-Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,3 @@ class ListenerDeps:
             return not_queued(reference)
         log.info("queued", extra={"request_key": invocation.request_key, "kind": invocation.kind.value})
         return None
-
-
-def is_external(body: Body) -> bool:
-    """Whether somebody of another workspace is at it, in a shared channel. Where that can't be known: yes."""
-    event = body.get("event")
-    if isinstance(event, dict):
-        theirs = event.get("user_team") or event.get("team")
-        return bool(body.get("is_ext_shared_channel")) if theirs is None else theirs != body.get("team_id")
-    user, team = body.get("user"), body.get("team")
-    if isinstance(user, dict) and isinstance(team, dict):
-        return user.get("team_id", team.get("id")) != team.get("id")
-    return False

@@ -8,12 +8,15 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
-from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.listeners.actors import actor_team_of
+from bot.listeners.deps import Body, ListenerDeps
+from bot.origin import enterprise_of, team_of
 from bot.places import models_key
 from bot.ports.records import Json
 from bot.slack_client import call
 from commands.order import PaintOrder
-from commands.sentences import Trouble, external_member
+from commands.sentences import Trouble
+from commands.sentences_access import unknown_team
 from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
 from commands.views.form import PROMPT, FormOrigin, imagine_form, model_options, read_form
 
@@ -25,7 +28,7 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
 
     @app.options(MODEL_SELECT)
     def on_model_typed(ack: Ack, body: Body) -> None:
-        listed = _listed_models(deps, body["team"]["id"])
+        listed = _listed_models(deps, team_of(body))
         models = listed["models"] if listed is not None else []
         names = [(model["name"], model["title"]) for model in models] or [(deps.default_endpoint, "")]
         ack(**model_options(names, str(body.get("value") or "")))
@@ -33,15 +36,16 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
     @app.view(IMAGINE_FORM)
     def on_submitted(ack: Ack, body: Body) -> None:
         view = body["view"]
-        if is_external(body):
-            _refuse(ack, external_member())
+        actor_team = actor_team_of(body)
+        if actor_team is None:
+            _refuse(ack, unknown_team())
             return
         read = read_form(view["state"]["values"])
         if isinstance(read, dict):
             ack(response_action="errors", errors=read)
             return
         origin = FormOrigin.from_metadata(view["private_metadata"])
-        team = body["team"]["id"]
+        team = team_of(body)
         invocation = Invocation(
             kind=Kind.PAINT,
             request_key=request_key("form", team, view["id"]),
@@ -52,6 +56,8 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
             thread_ts=origin.thread_ts,
             order=read.to_json(),
             response_url=origin.response_url,
+            enterprise=enterprise_of(body),
+            actor_team=actor_team,
         )
         trouble = deps.enqueue(invocation)
         if trouble is None:
@@ -63,13 +69,16 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
 def open_form(
     deps: ListenerDeps,
     client: WebClient,
-    trigger_id: str,
-    team: str,
+    body: Body,
     member: str,
     origin: FormOrigin,
     order: PaintOrder | None,
 ) -> None:
-    """Open the form with `order` in it; raises `SlackRefused` and `SlackUnavailable`. Old models are listed anew."""
+    """Open the form with `order` in it for whoever sent `body`; raises `SlackRefused` and `SlackUnavailable`.
+
+    Old models are listed anew.
+    """
+    trigger_id, team = body["trigger_id"], team_of(body)
     view: dict[str, Any] = imagine_form(origin, order, deps.default_endpoint)
     call(client.views_open, trigger_id=trigger_id, view=view)
     listed = _listed_models(deps, team)
@@ -83,6 +92,8 @@ def open_form(
                 origin.channel,
                 member,
                 deps.clock.now(),
+                enterprise=enterprise_of(body),
+                actor_team=actor_team_of(body) or "",
             )
         )
 

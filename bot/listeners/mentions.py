@@ -6,14 +6,17 @@ from slack_bolt import App
 from slack_sdk import WebClient
 
 from bot.invocation import Invocation, Kind, request_key
-from bot.listeners.deps import Body, ListenerDeps, is_external
+from bot.listeners.actors import actor_team_of
+from bot.listeners.deps import Body, ListenerDeps
 from bot.logs import log
+from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.slack_client import call
 from commands.command import Refuse, ShowHelp
 from commands.imagine import IMAGINE
 from commands.mention import Said, plan_mention
-from commands.sentences import external_member, mistakes_text
+from commands.sentences import mistakes_text
+from commands.sentences_access import unknown_team
 from commands.views.blocks import Message, message, section
 from commands.views.help import help_message
 from commands.views.trouble import trouble_message
@@ -43,8 +46,9 @@ def _hear(deps: ListenerDeps, body: Body, client: WebClient) -> None:
     if is_ours or event.get("subtype") not in SAID_BY_PEOPLE:
         return
     channel, thread_ts, ts = event["channel"], event.get("thread_ts"), event["ts"]
-    if is_external(body):
-        _tell(client, channel, thread_ts, member, trouble_message(external_member()))
+    actor_team = actor_team_of(body)
+    if actor_team is None:
+        _tell(client, channel, thread_ts, member, trouble_message(unknown_team()))
         return
     match plan_mention(str(event.get("text") or ""), bot_user_id, in_thread=thread_ts is not None):
         case ShowHelp():
@@ -55,15 +59,18 @@ def _hear(deps: ListenerDeps, body: Body, client: WebClient) -> None:
         case Said() as said:
             # In a channel the answer begins a thread below the mention; a direct conversation is one already.
             is_direct = event.get("channel_type") == "im"
+            team = team_of(body)
             invocation = Invocation(
                 kind=Kind.SAY,
-                request_key=request_key("mention", body["team_id"], channel, ts),
-                team=body["team_id"],
+                request_key=request_key("mention", team, channel, ts),
+                team=team,
                 channel=channel,
                 member=member,
                 at=deps.clock.now(),
                 thread_ts=thread_ts or (None if is_direct else ts),
                 said=said.to_json(),
+                enterprise=enterprise_of(body),
+                actor_team=actor_team,
             )
             trouble = deps.enqueue(invocation)
             if trouble is not None:

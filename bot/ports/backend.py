@@ -11,27 +11,21 @@ from bot.ports.records import Json
 
 @dataclass(frozen=True)
 class Grant:
-    """The IAM role that someone may act under."""
+    """The IAM role that someone may act under, and the session policy that bounds it (JSON; empty: none)."""
 
     role_arn: str
     external_id: str
-
-
-class Grants(Protocol):
-    """Who may act under which role."""
-
-    def find(self, team: str, channel: str, member: str) -> Grant | None:
-        """The grant that decides, or None: refused."""
-        ...
+    policy: str = ""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The person for whom a call is made, and where."""
+    """The person for whom a call is made, and where; `usergroup` is the one whose grant or limits hold, or empty."""
 
     team: str
     channel: str
     member: str
+    usergroup: str = ""
 
 
 @dataclass(frozen=True)

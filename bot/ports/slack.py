@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +15,10 @@ class SlackRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+class NotInstalled(SlackRefused):
+    """The app is not installed there, or no longer: Slack takes no token. Trying again changes nothing."""
 
 
 class SlackUnavailable(Exception):
@@ -47,8 +52,11 @@ class SlackMessages(Protocol):
         """Show something to one member alone, in a channel that the bot is in."""
         ...
 
-    def respond(self, response_url: str, message: Message) -> None:
-        """Show something to whoever used the command or button that came with this URL (30 minutes, five times)."""
+    def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
+        """Show something to whoever used the command or button that came with this URL (30 minutes, five times).
+
+        With `replaces`, in place of the message whose button was pressed.
+        """
         ...
 
     def write_to(self, member: str, message: Message) -> None:
@@ -84,5 +92,24 @@ class SlackFiles(Protocol):
         ...
 
 
-class Slack(SlackMessages, SlackFiles, Protocol):
-    """All of Slack that the worker and the results function use."""
+class SlackPeople(Protocol):
+    """Who is who. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def list_usergroups(self) -> Mapping[str, frozenset[str]]:
+        """The members' ids of each user group, by its id; groups that are switched off are not among them."""
+        ...
+
+
+class Slack(SlackMessages, SlackFiles, SlackPeople, Protocol):
+    """All of Slack that the worker and the results function use, in one workspace."""
+
+
+class Workspaces(Protocol):
+    """Slack, by workspace."""
+
+    def slack_for(self, team: str, enterprise: str) -> Slack:
+        """Slack in one workspace; `enterprise` is its organisation's id, or empty. Makes no call.
+
+        Whether the app is installed there shows at the first call, which raises `NotInstalled`.
+        """
+        ...

@@ -12,10 +12,10 @@ from bot.logs import log
 from bot.places import delivery_key
 from bot.ports.backend import PictureGone
 from bot.ports.records import Json
-from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
 from bot.posting import post_once
 from bot.results.deps import ResultsDeps
-from bot.results.request import Request, order_of, request_of, settings_of
+from bot.results.request import Request, order_of, settings_of
 from bot.uploading import share_once, upload_once, wait_until_ready
 from commands.sentences import job_trouble, picture_gone
 from commands.views.blocks import Message
@@ -39,12 +39,8 @@ class Delivery:
     work: Work
 
 
-def deliver(deps: ResultsDeps, event: JobEvent, message_id: str) -> None:
+def deliver(deps: ResultsDeps, request: Request, event: JobEvent, message_id: str) -> None:
     """Show how a job ended. The first end that arrives counts; repeated and late ones change nothing."""
-    request = request_of(deps.store, event)
-    if request is None:
-        log.info("not ours", extra={"job_id": event.job_id})
-        return
     work = claim(deps.store, deps.clock, delivery_key(event.job_id), message_id)
     if work is None:
         log.info("already delivered", extra={"job_id": event.job_id, "request_key": request.key})
@@ -52,6 +48,10 @@ def deliver(deps: ResultsDeps, event: JobEvent, message_id: str) -> None:
     try:
         _end(deps, Delivery(event, request, work))
     except (LeaseHeld, LeaseLost):
+        raise
+    except NotInstalled:
+        # The app was taken out of the workspace meanwhile: nobody waits, and trying again would change nothing.
+        work.finish(dropped=True)
         raise
     except Exception:
         with contextlib.suppress(LeaseLost):

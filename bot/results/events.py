@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from backend_lambda.contract.events import EVENT_TYPES, SOURCE, JobEvent, JobProgressed
 from bot.leases import LeaseHeld, LeaseLost
 from bot.logs import log, new_reference
+from bot.ports.slack import NotInstalled
 from bot.results.deliver import deliver
-from bot.results.deps import ResultsDeps
+from bot.results.deps import ResultsDeps, ResultsPorts
 from bot.results.progress import show_progress
-from bot.results.request import request_of
+from bot.results.request import Request, request_of
 from commands.sentences import unexpected
 from commands.views.failure import failure
 from commands.views.trouble import trouble_message
@@ -35,15 +36,22 @@ def read_event(body: str) -> JobEvent | None:
         raise MalformedEvent(f"not an event ({type(error).__name__})") from None
 
 
-def handle_event(deps: ResultsDeps, event: JobEvent, message_id: str, is_last_try: bool) -> None:
+def handle_event(ports: ResultsPorts, event: JobEvent, message_id: str, is_last_try: bool) -> None:
     """Handle one delivery of an event. Whatever it raises, the queue shall deliver it again."""
+    request = request_of(ports.store, event)
+    if request is None:
+        log.info("not ours", extra={"job_id": event.job_id})
+        return
+    deps = ports.deps_for(request.place.team, request.enterprise)
     try:
         if isinstance(event, JobProgressed):
-            show_progress(deps, event)
+            show_progress(deps, request, event)
         else:
-            deliver(deps, event, message_id)
+            deliver(deps, request, event, message_id)
     except (LeaseHeld, LeaseLost):
         raise
+    except NotInstalled as gone:
+        log.info("not installed", extra={"job_id": event.job_id, "team": request.place.team, "code": gone.code})
     except Exception:
         reference = new_reference()
         log.exception(
@@ -56,15 +64,12 @@ def handle_event(deps: ResultsDeps, event: JobEvent, message_id: str, is_last_tr
             },
         )
         if is_last_try and not isinstance(event, JobProgressed):
-            _give_up(deps, event, reference)
+            _give_up(deps, request, event, reference)
         raise
 
 
-def _give_up(deps: ResultsDeps, event: JobEvent, reference: str) -> None:
+def _give_up(deps: ResultsDeps, request: Request, event: JobEvent, reference: str) -> None:
     """Tell the person: in the job's message, or in private where that is gone or out of reach."""
-    request = request_of(deps.store, event)
-    if request is None:
-        return
     trouble = unexpected(reference)
     view = failure(event.settings.prompt, request.member, trouble, request.key)
     if not deps.board.show_last_word(request.place, view):

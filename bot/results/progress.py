@@ -7,15 +7,12 @@ from bot.board import PAINTING, POSTING
 from bot.logs import log
 from bot.ports.slack import SlackUnavailable
 from bot.results.deps import ResultsDeps
-from bot.results.request import order_of, request_of
+from bot.results.request import Request, order_of
 from commands.views.status import painting_status, placeholder
 
 
-def show_progress(deps: ResultsDeps, event: JobProgressed) -> None:
+def show_progress(deps: ResultsDeps, request: Request, event: JobProgressed) -> None:
     """Show how far a job is. Never after it ended, never backwards, never more often than `progress_seconds`."""
-    request = request_of(deps.store, event)
-    if request is None:
-        return
     place = request.place
     facts = deps.board.facts(place.team, place.channel, place.ts) or {}
     now = deps.clock.now()

@@ -19,6 +19,7 @@ class Request:
     place: Place
     member: str
     asked_at: float
+    enterprise: str = ""
 
 
 def request_of(store: RecordStore, event: JobEvent) -> Request | None:
@@ -36,7 +37,8 @@ def request_of(store: RecordStore, event: JobEvent) -> Request | None:
     if ts is None or event.owner.tenant != data["team"] or event.context.get("message_ts") != ts:
         return None
     thread_ts = event.context.get("thread_ts") or None
-    return Request(key, Place(data["team"], data["channel"], ts, thread_ts), data["member"], data["at"])
+    place = Place(data["team"], data["channel"], ts, thread_ts)
+    return Request(key, place, data["member"], data["at"], data.get("enterprise", ""))
 
 
 def settings_of(event: JobEvent) -> FinishedSettings:

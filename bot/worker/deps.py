@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 from bot.board import Board
 from bot.invocation import Invocation
-from bot.ports.backend import BackendApi, Caller, Credentials, Grants, Pictures, Sessions
+from bot.ports.access import AccessApi, PolicySimulator
+from bot.ports.backend import BackendApi, Credentials, Pictures, Sessions
 from bot.ports.clock import Clock
 from bot.ports.records import RecordStore
 from bot.ports.slack import Slack
-
-
-class NoGrant(Exception):
-    """No role is mapped to the person."""
+from bot.worker.authorize import Authority, Authorized
 
 
 @dataclass(frozen=True)
 class WorkerDeps:
-    """The ports, and the endpoint that paints when none is named."""
+    """The ports, for one workspace, what decides about access, and the endpoint that paints when none is named."""
 
     store: RecordStore
     slack: Slack
-    grants: Grants
+    authority: Authority
     sessions: Sessions
     api: BackendApi
+    access: AccessApi
+    simulator: PolicySimulator
     pictures: Pictures
     clock: Clock
     default_endpoint: str
@@ -34,10 +34,14 @@ class WorkerDeps:
         """The messages that show jobs."""
         return Board(self.store, self.slack, self.clock)
 
+    def authorize(self, invocation: Invocation) -> Authorized:
+        """Under which role the caller acts; raises `AccessRefused`."""
+        return self.authority.authorize(self.slack, invocation)
+
     def credentials_for(self, invocation: Invocation) -> Credentials:
-        """The caller's role, assumed with the caller's identity; raises `NoGrant` and `RoleRefused`."""
-        caller = Caller(invocation.team, invocation.channel, invocation.member)
-        grant = self.grants.find(caller.team, caller.channel, caller.member)
-        if grant is None:
-            raise NoGrant
-        return self.sessions.assume(grant, caller)
+        """The caller's role, assumed with the caller's identity; raises `AccessRefused` and `RoleRefused`."""
+        return self.assume(self.authorize(invocation))
+
+    def assume(self, authorized: Authorized) -> Credentials:
+        """That role, assumed; raises `RoleRefused`."""
+        return self.sessions.assume(authorized.grant, authorized.caller)

@@ -12,12 +12,14 @@ from bot.places import Place
 from bot.ports.backend import AcceptedJob, ApiRefused, Credentials, RoleRefused
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.posting import UNREACHABLE_CODES, post_once, tell
-from bot.worker.deps import NoGrant, WorkerDeps
+from bot.worker.authorize import AccessRefused
+from bot.worker.deps import WorkerDeps
 from bot.worker.models import models
+from bot.worker.refusals import refusal_trouble
 from bot.worker.threads import latest_order, note_latest
 from commands.mention import Said, order_of
 from commands.order import PaintOrder
-from commands.sentences import ApiRefusal, Trouble, api_trouble, mistakes_text, no_grant, not_in_channel, role_refused
+from commands.sentences import Trouble, mistakes_text, not_in_channel, role_refused
 from commands.views.blocks import Message, message, section
 from commands.views.failure import failure
 from commands.views.settings import FinishedSettings
@@ -32,8 +34,8 @@ def paint(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
         return
     try:
         credentials = deps.credentials_for(invocation)
-    except NoGrant:
-        _refuse(deps, invocation, work, no_grant())
+    except AccessRefused as refused:
+        _refuse(deps, invocation, work, refused.trouble)
         return
     except RoleRefused:
         log.warning("role refused", extra={"request_key": invocation.request_key, "reference": reference})
@@ -133,7 +135,7 @@ def _submit(
             "backend refused",
             extra={"request_key": invocation.request_key, "code": refused.body.get("code"), "reference": reference},
         )
-        trouble = _api_trouble(refused, endpoint, reference)
+        trouble = refusal_trouble(refused, endpoint, reference)
         deps.board.show(place, FINAL, failure(order.prompt, invocation.member, trouble, invocation.request_key))
         work.finish()
         return None
@@ -170,23 +172,10 @@ def _body(invocation: Invocation, place: Place, order: PaintOrder) -> dict[str, 
         "message_ts": place.ts,
         "member": invocation.member,
         "request_key": invocation.request_key,
+        **({"enterprise": invocation.enterprise} if invocation.enterprise else {}),
     }
     settings = {key: value for key, value in order.to_json().items() if key != "model"}
     return {**settings, "idempotency_key": invocation.request_key, "context": context}
-
-
-def _api_trouble(refused: ApiRefused, endpoint: str, reference: str) -> Trouble:
-    body = refused.body
-    refusal = ApiRefusal(
-        code=str(body.get("code")),
-        message=str(body.get("message") or ""),
-        field=body.get("field"),
-        given=body.get("given"),
-        allowed=body.get("allowed"),
-        available=tuple(body.get("available") or ()),
-        reference=body.get("reference") or reference,
-    )
-    return api_trouble(refusal, endpoint)
 
 
 def _refuse(deps: WorkerDeps, invocation: Invocation, work: Work, trouble: Trouble) -> None:

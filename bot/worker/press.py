@@ -15,15 +15,14 @@ from bot.ports.records import Json
 from bot.ports.slack import SlackRefused
 from bot.posting import post_once, tell
 from bot.uploading import upload_once, wait_until_ready
-from bot.worker.deps import NoGrant, WorkerDeps
+from bot.worker.authorize import AccessRefused
+from bot.worker.deps import WorkerDeps
 from bot.worker.paint import paint
+from bot.worker.refusals import refusal_trouble
 from commands.grammar.clean import escape
 from commands.sentences import (
-    ApiRefusal,
     Trouble,
     already_finished,
-    api_trouble,
-    no_grant,
     not_ready,
     not_requester,
     picture_gone,
@@ -123,17 +122,15 @@ def _call_delete(deps: WorkerDeps, invocation: Invocation, job_id: str, referenc
             deps.api.delete_job(credentials, job_id)
         elif not deps.api.cancel_job(credentials, job_id):
             return already_finished()
-    except NoGrant:
-        return no_grant()
+    except AccessRefused as refused:
+        return refused.trouble
     except RoleRefused:
         return role_refused(reference)
     except ApiRefused as refused:
         # Gone already: what was wanted is so.
         if refused.body.get("code") == "job_not_found" and invocation.kind is Kind.DELETE:
             return None
-        return api_trouble(
-            ApiRefusal(str(refused.body.get("code")), str(refused.body.get("message") or ""), reference=reference), None
-        )
+        return refusal_trouble(refused, None, reference)
     return None
 
 

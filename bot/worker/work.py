@@ -9,11 +9,15 @@ from bot.leases import LeaseHeld, LeaseLost, Work, claim
 from bot.logs import log, new_reference
 from bot.places import request_record_key
 from bot.ports.backend import ApiRefused, RoleRefused
-from bot.worker.deps import NoGrant, WorkerDeps
+from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
+from bot.worker.admin import ADMIN_KINDS, administer, answer
+from bot.worker.authorize import AccessRefused
+from bot.worker.deps import WorkerDeps
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
-from commands.sentences import unexpected
+from commands.sentences import not_installed, unexpected
+from commands.views.trouble import trouble_message
 
 
 def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_try: bool) -> None:
@@ -22,7 +26,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         _refresh_models(deps, invocation)
         return
     reference = new_reference()
-    facts = {"team": invocation.team, "channel": invocation.channel, "member": invocation.member, "at": invocation.at}
+    names = ("team", "enterprise", "channel", "member", "at")
+    facts = {name: getattr(invocation, name) for name in names}
     work = claim(deps.store, deps.clock, request_record_key(invocation.request_key), message_id, **facts)
     if work is None:
         log.info("already in hand", extra={"request_key": invocation.request_key})
@@ -30,21 +35,37 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
     try:
         if invocation.kind in {Kind.PAINT, Kind.SAY}:
             paint(deps, invocation, work, reference)
+        elif invocation.kind in ADMIN_KINDS:
+            administer(deps, invocation, work, reference)
         else:
             press(deps, _settled(invocation, work), work, reference)
     except (LeaseHeld, LeaseLost):
         raise
+    except NotInstalled as gone:
+        _drop(deps, invocation, work, gone)
     except Exception:
         log.exception(
             "invocation failed",
             extra={"request_key": invocation.request_key, "reference": reference, "is_last_try": is_last_try},
         )
         if is_last_try:
-            give_up(deps, _settled(invocation, work), work, unexpected(reference))
+            if invocation.kind in ADMIN_KINDS:
+                answer(deps, invocation, trouble_message(unexpected(reference)))
+            else:
+                give_up(deps, _settled(invocation, work), work, unexpected(reference))
             work.note(gave_up=reference)
         with contextlib.suppress(LeaseLost):
             work.release()
         raise
+
+
+def _drop(deps: WorkerDeps, invocation: Invocation, work: Work, gone: NotInstalled) -> None:
+    """Nothing can be shown where the app is not installed, but to whoever still waits for an answer."""
+    log.warning("not installed", extra={"team": invocation.team, "code": gone.code, "key": invocation.request_key})
+    if invocation.response_url is not None:
+        with contextlib.suppress(SlackRefused, SlackUnavailable):
+            deps.slack.respond(invocation.response_url, trouble_message(not_installed()))
+    work.finish()
 
 
 def _settled(invocation: Invocation, work: Work) -> Invocation:
@@ -58,5 +79,5 @@ def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
     """Somebody opened a form: have the list of models ready."""
     try:
         models(deps, invocation.team, deps.credentials_for(invocation))
-    except (NoGrant, RoleRefused, ApiRefused) as error:
+    except (AccessRefused, RoleRefused, ApiRefused) as error:
         log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})

@@ -18,12 +18,13 @@ ENTITY = re.compile(r"&(amp|lt|gt);")
 ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
 
 
-def clean(text: str) -> str:
+def clean(text: str, keeps_mentions: bool = False) -> str:
     """Plain text in one line: words separated by single spaces, straight quotes, nothing invisible.
 
     Slack's `<@U1|ada>`, `<#C1|design>` and `<https://…|label>` become what people see; a mention without a label goes.
+    With `keeps_mentions`, those of members, channels and user groups become `<@U1>`, `<#C1>` and `<!subteam^S1>`.
     """
-    text = ANGLE.sub(_readable, text)
+    text = ANGLE.sub(_mention_or_readable if keeps_mentions else _readable, text)
     text = ENTITY.sub(lambda match: ENTITIES[match[1]], text)
     text = text.translate(DROPPED).translate(QUOTES)
     return " ".join("".join(" " if _separates(char) else char for char in text).split())
@@ -37,6 +38,12 @@ def escape(text: str) -> str:
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, with an ellipsis where something was cut."""
     return text if len(text) <= limit else text[: max(0, limit - 1)].rstrip() + "…"
+
+
+def _mention_or_readable(match: re.Match[str]) -> str:
+    kind, target = match[1], match[2]
+    is_mention = kind in "@#" or (kind == "!" and target.startswith("subteam^"))
+    return f"<{kind}{target}>" if is_mention else _readable(match)
 
 
 def _readable(match: re.Match[str]) -> str:

@@ -32,11 +32,12 @@ class MissingValue:
 
 @dataclass(frozen=True)
 class BadValue:
-    """`given` is not what the option takes; `allowed` says what it takes."""
+    """`given` is not what the option takes; `allowed` is, and `nearest` is the most similar of its names."""
 
     option: str
     given: str
     allowed: str
+    nearest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,80 @@ class PromptTooLong:
     limit: int
 
 
-Mistake = UnknownOption | DuplicateOption | MissingValue | BadValue | PromptMissing | PromptTooLong
+@dataclass(frozen=True)
+class UnknownSubcommand:
+    """`command` can't do `given`; `nearest` is the most similar thing that it can do, if any is."""
+
+    command: str
+    given: str
+    nearest: str | None
+    available: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MissingArgument:
+    """`subcommand` needs an `argument`; `allowed` says what it takes."""
+
+    subcommand: str
+    argument: str
+    allowed: str
+
+
+@dataclass(frozen=True)
+class BadArgument:
+    """`given` is not what stands there in `subcommand`; `nearest` is the most similar of what may."""
+
+    subcommand: str
+    argument: str
+    given: str
+    allowed: str
+    nearest: str | None = None
+
+
+@dataclass(frozen=True)
+class SuperfluousWords:
+    """`subcommand` has no use for `given`."""
+
+    subcommand: str
+    given: str
+
+
+@dataclass(frozen=True)
+class NothingNamed:
+    """`subcommand` needs at least one of these options."""
+
+    subcommand: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotTogether:
+    """The option makes no sense here; `only` says when it would."""
+
+    option: str
+    only: str
+
+
+@dataclass(frozen=True)
+class CommandTooLong:
+    """All of it, written out, has `length` characters; `limit` fit behind a button."""
+
+    length: int
+    limit: int
+
+
+Mistake = (
+    UnknownOption
+    | DuplicateOption
+    | MissingValue
+    | BadValue
+    | PromptMissing
+    | PromptTooLong
+    | UnknownSubcommand
+    | MissingArgument
+    | BadArgument
+    | SuperfluousWords
+    | NothingNamed
+    | NotTogether
+    | CommandTooLong
+)

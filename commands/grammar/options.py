@@ -47,6 +47,16 @@ class Option(Protocol):
         """Whether its value goes on to the next option."""
         ...
 
+    @property
+    def takes_value(self) -> bool:
+        """Whether anything belongs to it at all; what does not is on where it is named."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that it takes, of which the nearest is suggested; empty where it takes none or any."""
+        ...
+
     def read(self, text: str) -> Value | None:
         """The value that this text means, or None."""
         ...
@@ -67,6 +77,8 @@ class IntegerOption:
     hint: str = "N"
     aliases: tuple[str, ...] = ()
     takes_words: bool = field(default=False, init=False)
+    takes_value: bool = field(default=True, init=False)
+    names: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def allowed(self) -> str:
@@ -96,6 +108,8 @@ class NumberOption:
     hint: str = "X"
     aliases: tuple[str, ...] = ()
     takes_words: bool = field(default=False, init=False)
+    takes_value: bool = field(default=True, init=False)
+    names: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def allowed(self) -> str:
@@ -125,6 +139,8 @@ class RatioOption:
     hint: str = "3:2"
     aliases: tuple[str, ...] = ()
     takes_words: bool = field(default=False, init=False)
+    takes_value: bool = field(default=True, init=False)
+    names: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def allowed(self) -> str:
@@ -156,6 +172,8 @@ class NameOption:
     hint: str = "name"
     aliases: tuple[str, ...] = ()
     takes_words: bool = field(default=False, init=False)
+    takes_value: bool = field(default=True, init=False)
+    names: tuple[str, ...] = field(default=(), init=False)
 
     def read(self, text: str) -> str | None:
         """The name in lower case, or None where it can't be one."""
@@ -176,11 +194,15 @@ class WordsOption:
     hint: str = "…"
     aliases: tuple[str, ...] = ()
     allowed: str = "words, up to the next option"
+    most_chars: int | None = None
     takes_words: bool = field(default=True, init=False)
+    takes_value: bool = field(default=True, init=False)
+    names: tuple[str, ...] = field(default=(), init=False)
 
     def read(self, text: str) -> str | None:
-        """The words."""
-        return " ".join(text.replace('"', "").split())
+        """The words, or None where there are too many."""
+        words = " ".join(text.replace('"', "").split())
+        return words if self.most_chars is None or len(words) <= self.most_chars else None
 
     def write(self, value: Value) -> str:
         """The words in quotes."""

@@ -12,6 +12,9 @@ PICTURE = "easel_picture_"
 
 QUEUED_ACTIONS = (REDO, DELETE, CANCEL, RETRY)
 
+ADMIN_CONFIRM = "easel_admin_confirm"
+ADMIN_CANCEL = "easel_admin_cancel"
+
 IMAGINE_FORM = "easel_imagine_form"
 MODEL_SELECT = "easel_model"
 

@@ -12,6 +12,7 @@ from types import FrameType
 
 from deploy.cloudformation import DeploymentFailed
 from deploy.endpoints import EndpointFailed
+from deploy.local.install_app import AppNotInstalled
 from deploy.local.processes import ChildFailed
 from deploy.local.stack import LocalStack, StackSettings
 from deploy.models import NotAModel
@@ -23,6 +24,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="start everything and print the workspace page's address")
     run.add_argument("--port", type=int, default=0, help="the page's port; 0 takes a free one")
+    run.add_argument("--two-workspaces", action="store_true", help="a second workspace with the same app")
     imagine = verbs.add_parser("imagine", help="paint one picture through the whole system and save it")
     imagine.add_argument("--prompt", required=True, help="what /imagine is told, options included")
     imagine.add_argument("--out", type=Path, default=Path("out"), help="folder for the PNG")
@@ -31,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if arguments.verb == "run":
-            return run_until_interrupted(arguments.port)
+            return run_until_interrupted(arguments.port, arguments.two_workspaces)
         if arguments.verb == "imagine":
             from deploy.local.imagine import imagine_once
 
@@ -41,7 +43,7 @@ def main() -> int:
         return bench()
     except KeyboardInterrupt:
         return 130
-    except (ChildFailed, DeploymentFailed, EndpointFailed, NotAModel) as error:
+    except (AppNotInstalled, ChildFailed, DeploymentFailed, EndpointFailed, NotAModel) as error:
         print(f"Easel could not start: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -49,7 +51,7 @@ def main() -> int:
         return 1
 
 
-def run_until_interrupted(port: int) -> int:
+def run_until_interrupted(port: int, two_workspaces: bool = False) -> int:
     """Start, print the address, and stay until Ctrl-C or a part ends by itself."""
     started = time.monotonic()
 
@@ -58,9 +60,11 @@ def run_until_interrupted(port: int) -> int:
 
     print("Starting Easel on this machine (for development):", flush=True)
     try:
-        with LocalStack(StackSettings(port=port), say) as stack:
+        with LocalStack(StackSettings(port=port, two_workspaces=two_workspaces), say) as stack:
             print(f"  {time.monotonic() - started:5.1f} s  ready\n", flush=True)
             print(f"Open the workspace:  {stack.workspace_url}", flush=True)
+            for url in stack.slack.urls[1:]:
+                print(f"And the second one:  {url}", flush=True)
             print("Then type            /imagine a small blue star on a yellow background", flush=True)
             print("Ctrl-C stops everything and leaves nothing behind.", flush=True)
             while True:

@@ -1,9 +1,10 @@
 """The local AWS: MiniStack, and what only it can do for a service beside it.
 
-`python -m deploy.local.aws_gateway` runs MiniStack with the environment of `gateway_environment`. Two things are added:
+`python -m deploy.local.aws_gateway` runs MiniStack with the environment of `gateway_environment`. What is added:
 
 - Every request counts as sent over TLS, as on AWS, so that policies that deny plain HTTP hold here as well. The gateway
   listens on 127.0.0.1 alone.
+- IAM knows the condition keys `kms:EncryptionContext:…`, `kms:EncryptionContextKeys` and `events:source` of a request.
 - Below `/_easel/`, for the SageMaker stand-in (it proves itself with the root secret key):
   `POST /_easel/authorize` verifies another request's signature and asks IAM whether its caller may do an action;
   `POST /_easel/service-session` gives a service the credentials of a role that trusts it, which on AWS is internal;
@@ -95,6 +96,33 @@ def with_questions(ministack: App, root_secret: str) -> App:
         await _send_json(send, 200, await asyncio.to_thread(answer, question))
 
     return app
+
+
+def with_more_conditions(known: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """MiniStack's reader of a request's condition keys, and those that it leaves out.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html,
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+
+    def read(service: str, iam_action: str, body: bytes, params: Any) -> dict[str, Any]:
+        context = known(service, iam_action, body, params)
+        if service not in {"kms", "events"}:
+            return context
+        try:
+            given = json.loads(body or b"{}")
+        except ValueError:
+            return context
+        if service == "events":
+            entries = given.get("Entries") or []
+            return {**context, "events:source": [entry.get("Source", "") for entry in entries]} if entries else context
+        pairs: dict[str, str] = given.get("EncryptionContext") or {}
+        if pairs:
+            context |= {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
+            context["kms:EncryptionContextKeys"] = list(pairs)
+        return context
+
+    return read
 
 
 def authorize(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +265,10 @@ async def _send_json(send: Send, status: int, body: Mapping[str, Any]) -> None:
 def main() -> None:
     """Run MiniStack until SIGTERM."""
     import ministack.app
+    from ministack.core import iam_actions
 
+    # Looked up at each request.
+    iam_actions.request_tag_context = with_more_conditions(iam_actions.request_tag_context)
     ministack.app.app = with_questions(ministack.app.app, os.environ["AWS_SECRET_ACCESS_KEY"])
     ministack.app.main()
 

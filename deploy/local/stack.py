@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,17 +19,19 @@ from deploy.access import Operator
 from deploy.cloudformation import deploy_stack
 from deploy.endpoints import EndpointPlan, create_endpoint
 from deploy.local.aws_gateway import gateway_environment
+from deploy.local.install_app import AppNotInstalled, install_app
 from deploy.local.processes import Processes, answers, free_port
 from deploy.local.sagemaker.settings import SageMakerSettings
 from deploy.local.slack.manifest import Manifest
 from deploy.local.slack.server import WorkspaceServer
-from deploy.local.slack.settings import WorkspaceSettings
+from deploy.local.slack.settings import GLOBEX, WorkspaceSettings
 from deploy.models import publish_model
-from deploy.slack_credentials import store_slack_credentials
+from deploy.slack_credentials import SlackCredentials, store_slack_credentials
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK_NAME = "easel"
 REGION = "us-east-1"
+ADMIN_SECONDS = 30.0
 GATEWAY = "aws-gateway"
 SAGEMAKER = "sagemaker"
 ADMIN = "ada"
@@ -37,11 +40,15 @@ ADMIN = "ada"
 
 @dataclass(frozen=True)
 class StackSettings:
-    """How to start. `port` is the workspace page's (0: a free one); `model` is a diffusers folder with `easel.json`."""
+    """How to start. `port` is the workspace page's (0: a free one); `model` is a diffusers folder with `easel.json`.
+
+    With `two_workspaces`, a second one stands beside the first, with the same app installed.
+    """
 
     port: int = 0
     model: Path = ROOT / "endpoint" / "tiny" / "model"
     endpoint: str = "tiny"
+    two_workspaces: bool = False
     rate_limit_factor: float | None = 1.0
     time_scale: float = 1.0
     parameters: dict[str, str] = field(default_factory=dict)
@@ -125,29 +132,48 @@ class LocalStack:
             "DefaultEndpoint": self.settings.endpoint,
             # So that webhooks can be tried here, where no host is on the public internet.
             "WebhooksToLoopback": "admitted",
+            "AdmittedWorkspaces": ",".join(self.slack.workspace.app.workspaces),
             **self.settings.parameters,
         }
         self.outputs = deploy_stack(session, STACK_NAME, "easel-code", parameters)
         self._on_stage("Slack workspace with Easel installed")
-        slack = self.slack.settings
-        store_slack_credentials(session, self.outputs["SlackSecretArn"], slack.signing_secret, slack.bot_token)
-        operator = Operator.of(session, self.outputs)
-        operator.grant_workspace(slack.team_id, "artist")
-        operator.grant_admin(slack.team_id, self.slack.workspace.member(ADMIN).id)
-        self.slack.workspace.deliverer.request_url = f"{self.api_url}/slack/events"
+        self._install_app(session)
         self.processes.wait_until(SAGEMAKER, lambda: answers(f"{self.sagemaker_url}/health"), 30)
         self._on_stage("Endpoint with the miniature model (the real container entry point)")
         self.add_endpoint(self.settings.endpoint, self.settings.model)
 
+    def _install_app(self, session: Any) -> None:
+        """As on AWS: the app's secrets, then the install page, which makes `ADMIN` the first admin."""
+        app = self.slack.workspace.app
+        credentials = SlackCredentials(app.signing_secret, app.client_id, app.client_secret)
+        store_slack_credentials(session, self.outputs["SlackSecretArn"], credentials)
+        app.set_request_url(f"{self.api_url}/slack/events")
+        app.redirect_urls = [f"{self.api_url}/slack/oauth_redirect"]
+        operator = Operator.of(session, self.outputs)
+        for workspace in self.slack.workspaces:
+            install_app(f"{self.api_url}/slack/install", workspace.base_url, ADMIN)
+            operator.grant_workspace(workspace.settings.team_id, "artist")
+        for workspace in self.slack.workspaces:
+            self._wait_for_admin(operator, workspace.settings.team_id, workspace.member(ADMIN).id)
+
+    def _wait_for_admin(self, operator: Operator, team_id: str, member_id: str) -> None:
+        """The backend hears of the installation over its bus, a moment later."""
+        deadline = time.monotonic() + ADMIN_SECONDS
+        while not any(entry.id == member_id for entry in operator.grants(team_id)):
+            if time.monotonic() > deadline:
+                raise AppNotInstalled(f"{member_id} did not become the first admin of {team_id}")
+            time.sleep(0.1)
+
     def _make_workspace(self) -> WorkspaceServer:
-        manifest = Manifest.read(ROOT / "deploy" / "slack_manifest.json")
-        settings = WorkspaceSettings(
-            manifest=manifest,
-            file_folder=self.folder / "slack-files",
-            rate_limit_factor=self.settings.rate_limit_factor,
-            time_scale=self.settings.time_scale,
-        )
-        return WorkspaceServer(settings, self.settings.port)
+        facts: dict[str, Any] = {
+            "manifest": Manifest.read(ROOT / "deploy" / "slack_manifest.json"),
+            "file_folder": self.folder / "slack-files",
+            "rate_limit_factor": self.settings.rate_limit_factor,
+            "time_scale": self.settings.time_scale,
+            "is_installed": False,
+        }
+        beside = [WorkspaceSettings(**{**facts, **GLOBEX})] if self.settings.two_workspaces else []
+        return WorkspaceServer(WorkspaceSettings(**facts), self.settings.port, beside)
 
     def add_endpoint(self, name: str, model: Path) -> None:
         """Publish a model folder and create an endpoint for it, as `python -m deploy` does on AWS."""

@@ -11,22 +11,19 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from backend_lambda.contract.subjects import Subject, SubjectKind
 from bot.aws.clients import AwsClients
-from bot.aws.dynamo_grants import DynamoGrants
 from bot.aws.s3_pictures import S3Pictures
+from bot.aws.signed_access_api import SignedAccessApi
 from bot.aws.signed_backend_api import SignedBackendApi
 from bot.aws.signed_json import AwsCallFailed
 from bot.aws.slack_secret import read_slack_secret
 from bot.aws.sqs_invocation_queue import SqsInvocationQueue
 from bot.aws.sqs_retries import SqsRetries
-from bot.aws.sts_sessions import StsSessions, encode_id, session_name
 from bot.invocation import Invocation, Kind
-from bot.ports.backend import ApiRefused, ApiUnavailable, Caller, Credentials, Grant, PictureGone, RoleRefused
+from bot.ports.backend import ApiRefused, ApiUnavailable, Credentials, PictureGone
 from bot.ports.queue import QueueUnavailable
-from bot.system_clock import SystemClock
 from tests.contract.test_bot_store import bot_clients  # noqa: F401 - a fixture
 from tests.fakes.bot import FakeClock
 
@@ -70,34 +67,21 @@ def test_a_failed_message_comes_again_sooner(clients: AwsClients) -> None:
 
 def test_the_secret(clients: AwsClients) -> None:
     secrets = clients.get("secretsmanager")
-    document = {"signing_secret": "s1", "bot_token": "xoxb-1"}
+    document = {"signing_secret": "s1", "bot_token": "xoxb-1", "team_id": "T1"}
     arn = secrets.create_secret(Name=f"slack-{uuid.uuid4().hex[:8]}", SecretString=json.dumps(document))["ARN"]
     secret = read_slack_secret(arn)
-    assert (secret.signing_secret, secret.bot_token) == ("s1", "xoxb-1")
+    assert secret == ("s1", "", "", "xoxb-1", "T1")
     assert "s1" not in repr(secret) and "xoxb" not in repr(secret)
 
-    secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": ""}')
-    with pytest.raises(ValueError, match="signing_secret and no bot_token"):
+    secrets.put_secret_value(
+        SecretId=arn, SecretString='{"signing_secret": "s1", "client_id": "1.2", "client_secret": "c1"}'
+    )
+    assert read_slack_secret(arn) == ("s1", "1.2", "c1", "", "")
+    secrets.put_secret_value(SecretId=arn, SecretString='{"bot_token": "xoxb-1", "client_id": "1.2"}')
+    with pytest.raises(ValueError, match=r"signing_secret and no client_secret and no team_id$"):
         read_slack_secret(arn)
     with pytest.raises(AwsCallFailed, match="ResourceNotFoundException"):
         read_slack_secret("nothing-of-that-name")
-
-
-def test_grants(clients: AwsClients) -> None:
-    dynamodb = clients.get("dynamodb")
-    table = f"grants-{uuid.uuid4().hex[:8]}"
-    dynamodb.create_table(
-        TableName=table,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "subject", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "subject", "KeyType": "HASH"}],
-    )
-    item = {"subject": {"S": "workspace#T1"}, "role_arn": {"S": "arn:aws:iam::1:role/r"}, "external_id": {"S": "T1"}}
-    dynamodb.put_item(TableName=table, Item=item)
-    grants = DynamoGrants(clients, table)
-
-    assert grants.find("T1", "C1", "U1") == Grant("arn:aws:iam::1:role/r", "T1")
-    assert grants.find("T2", "C1", "U1") is None
 
 
 def test_pictures(clients: AwsClients) -> None:
@@ -111,71 +95,6 @@ def test_pictures(clients: AwsClients) -> None:
     for place in ((bucket, "tenants/T1/jobs/j/1.png"), ("another-bucket", "tenants/T1/jobs/j/0.png")):
         with pytest.raises(PictureGone):
             pictures.read(*place)
-
-
-@pytest.fixture(scope="module")
-def role(clients: AwsClients) -> str:
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
-                "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"],
-                "Condition": {"StringEquals": {"sts:ExternalId": "T1"}},
-            }
-        ],
-    }
-    iam = clients._session.create_client("iam")
-    name = f"artist-{uuid.uuid4().hex[:8]}"
-    return str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
-
-
-def test_a_session_carries_the_caller_and_is_kept(clients: AwsClients, role: str) -> None:
-    sessions = StsSessions(clients, SystemClock())
-    ada = sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U1"))
-    assert sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U1")) is ada
-    assert sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U2")) is not ada
-    assert sessions.assume(Grant(role, "T1"), Caller("T1", "C2", "U1")) is not ada
-    assert ada.expires_at > time.time() + 3_000
-    assert ada.secret_key not in repr(ada) and ada.session_token not in repr(ada)
-
-    sts = clients._session.create_client(
-        "sts",
-        aws_access_key_id=ada.access_key,
-        aws_secret_access_key=ada.secret_key,
-        aws_session_token=ada.session_token,
-    )
-    assert sts.get_caller_identity()["Arn"].endswith("/T1.U1")
-
-
-def test_sessions_near_their_end_are_renewed(clients: AwsClients, role: str) -> None:
-    clock = FakeClock()
-    clock.time = time.time()
-    sessions = StsSessions(clients, clock)
-    first = sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U1"))
-    clock.sleep(3_000)
-    assert sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U1")) is first
-    clock.sleep(400)
-    assert sessions.assume(Grant(role, "T1"), Caller("T1", "C1", "U1")) is not first
-
-
-def test_a_wrong_external_id_is_refused(clients: AwsClients, role: str) -> None:
-    with pytest.raises(RoleRefused):
-        StsSessions(clients, SystemClock()).assume(Grant(role, "T2"), Caller("T2", "C1", "U1"))
-
-
-@given(a=st.tuples(st.text(max_size=40), st.text(max_size=40)), b=st.tuples(st.text(max_size=40), st.text(max_size=40)))
-def test_session_names_are_taken_by_sts_and_never_collide(a: tuple[str, str], b: tuple[str, str]) -> None:
-    names = [session_name(Caller(team, "C1", member)) for team, member in (a, b)]
-    for name in names:
-        assert len(name) <= 64 and all(char.isascii() and (char.isalnum() or char in "=.") for char in name)
-    assert (names[0] == names[1]) == (a == b)
-
-
-def test_slacks_own_ids_stay_readable() -> None:
-    assert session_name(Caller("T0EASEL01", "C1", "U0EA000001")) == "T0EASEL01.U0EA000001"
-    assert encode_id("a.b") == "a=2Eb"
 
 
 # ---------------------------------------------------------------- the signed API client
@@ -203,14 +122,16 @@ class Backend:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_DELETE = _answer
+            do_GET = do_POST = do_PUT = do_DELETE = _answer
 
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        self.api = SignedBackendApi(f"http://127.0.0.1:{self.server.server_port}/v1/", "us-east-1", FakeClock())
+        url = f"http://127.0.0.1:{self.server.server_port}/v1/"
+        self.api = SignedBackendApi(url, "us-east-1", FakeClock())
+        self.access = SignedAccessApi(url, "us-east-1", FakeClock())
 
 
 @pytest.fixture
@@ -274,6 +195,83 @@ def test_cancelling_says_whether_the_job_was_still_open(backend: Backend, state:
     backend.answers = [(200, {**JOB, "state": state})]
     assert backend.api.cancel_job(CREDENTIALS, "job-1") is is_cancelled
     assert (backend.requests[0]["method"], backend.requests[0]["path"]) == ("DELETE", "/v1/jobs/job-1?only=open")
+
+
+ENTRY = {"effect": "grant", "kind": "member", "id": "U1", "role": "artist", "made_at": "2026-11-25T12:00:00Z"}
+SUBJECT = Subject(SubjectKind.MEMBER, "U1")
+
+
+def test_grants_and_denies_are_put_and_removed_signed(backend: Backend) -> None:
+    backend.answers = [
+        (200, ENTRY),
+        (200, {**ENTRY, "effect": "deny"}),
+        (200, {"entries": [ENTRY]}),
+        (200, {"entries": []}),
+    ]
+    assert backend.access.put_grant(CREDENTIALS, SUBJECT, {"role": "artist"}).role == "artist"
+    assert backend.access.put_deny(CREDENTIALS, SUBJECT, {"reason": "spam"}).effect == "deny"
+    assert backend.access.remove_grant(CREDENTIALS, SUBJECT) is True
+    assert backend.access.remove_deny(CREDENTIALS, SUBJECT) is False
+    assert [(request["method"], request["path"]) for request in backend.requests] == [
+        ("PUT", "/v1/grants/member/U1"),
+        ("PUT", "/v1/denies/member/U1"),
+        ("DELETE", "/v1/grants/member/U1"),
+        ("DELETE", "/v1/denies/member/U1"),
+    ]
+    assert json.loads(backend.requests[0]["body"]) == {"role": "artist"} and backend.requests[2]["body"] == b""
+    assert all("/execute-api/aws4_request" in request["headers"]["Authorization"] for request in backend.requests)
+
+
+def test_a_subject_never_leaves_its_place_in_the_path(backend: Backend) -> None:
+    backend.answers = [(200, {"entries": []})]
+    backend.access.remove_grant(CREDENTIALS, Subject(SubjectKind.MEMBER, "a@b:c"))
+    assert backend.requests[0]["path"] == "/v1/grants/member/a%40b%3Ac"
+
+
+def test_lists_words_and_limits_are_read(backend: Backend) -> None:
+    allowance = {"name": "images_per_day", "kind": "member", "id": "U1", "each_member": False, "used": 1, "most": 2}
+    backend.answers = [
+        (200, {"entries": [ENTRY]}),
+        (200, {"words": ["gore"]}),
+        (200, {"words": ["gore", "spam"]}),
+        (200, {"allowances": [allowance], "max_steps": 30}),
+    ]
+    assert [entry.id for entry in backend.access.list_grants(CREDENTIALS)] == ["U1"]
+    assert list(backend.access.read_words(CREDENTIALS)) == ["gore"]
+    assert list(backend.access.put_words(CREDENTIALS, ["gore", "spam"])) == ["gore", "spam"]
+    limits = backend.access.read_limits(CREDENTIALS)
+    assert (limits.allowances[0].most, limits.max_steps) == (2, 30)
+    paths = [(request["method"], request["path"]) for request in backend.requests]
+    assert paths == [("GET", "/v1/grants"), ("GET", "/v1/words"), ("PUT", "/v1/words"), ("GET", "/v1/limits")]
+
+
+def _record(number: int) -> dict[str, Any]:
+    facts = {"member": "U1", "principal": "arn", "action": "put_grant", "subject": "member#U2"}
+    return {"id": f"a{number}", "at": "2026-11-25T12:00:00Z", **facts}
+
+
+def test_audit_pages_are_read_until_there_are_enough(backend: Backend) -> None:
+    backend.answers = [
+        (200, {"entries": [_record(1)], "next": "p/1="}),
+        (200, {"entries": [], "next": "p2"}),
+        (200, {"entries": [_record(2), _record(3)], "next": "p3"}),
+    ]
+    assert [record.id for record in backend.access.list_audit(CREDENTIALS, "U1", 2)] == ["a1", "a2"]
+    assert [request["path"] for request in backend.requests] == [
+        "/v1/audit?limit=2&member=U1",
+        "/v1/audit?limit=1&member=U1&next=p%2F1%3D",
+        "/v1/audit?limit=1&member=U1&next=p2",
+    ]
+    backend.answers = [(200, {"entries": [], "next": None})]
+    assert list(backend.access.list_audit(CREDENTIALS, None, 20)) == []
+
+
+def test_a_limit_that_is_reached_is_not_tried_again(backend: Backend) -> None:
+    limit = {"name": "images_per_day", "kind": "member", "id": "U1", "each_member": False, "used": 50, "most": 50}
+    backend.answers = [(429, {"code": "limit_reached", "message": "no", "limit": limit})]
+    with pytest.raises(ApiRefused) as refused:
+        backend.api.submit_job(CREDENTIALS, "tiny", {"idempotency_key": "k"})
+    assert len(backend.requests) == 1 and refused.value.body["limit"] == limit
 
 
 def test_nobody_there_is_unavailable() -> None:

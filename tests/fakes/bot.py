@@ -9,20 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.invocation import Invocation
-from bot.ports.backend import (
-    AcceptedJob,
-    ApiRefused,
-    Caller,
-    Credentials,
-    Grant,
-    Model,
-    PictureGone,
-    RoleRefused,
-)
+from bot.ports.backend import AcceptedJob, ApiRefused, Caller, Credentials, Model, PictureGone
 from bot.ports.queue import QueueUnavailable
 from bot.ports.records import Json, Record
 from bot.ports.slack import SlackRefused, UploadTicket
 from commands.views.blocks import Message
+from tests.fakes.bot_access import FakeAccess, FakeIam, caller_of
 
 START = 1_764_000_000.0
 BUCKET = "pictures"
@@ -139,6 +131,11 @@ class FakeSlack:
         self._clock = clock
         self.messages: list[Posted] = []
         self.told: list[tuple[str, Message]] = []
+        self.replaced: list[tuple[str, Message]] = []
+        self.dead_response_urls: set[str] = set()
+        self.usergroups: dict[str, set[str]] = {}
+        self.usergroups_problem: Exception | None = None
+        self.usergroups_asked = 0
         self.files: dict[str, Uploaded] = {}
         self.closed_channels: set[str] = set()
         self.refuses_files_in_blocks = False
@@ -174,13 +171,24 @@ class FakeSlack:
         self._check_channel(channel)
         self.told.append((member, message))
 
-    def respond(self, response_url: str, message: Message) -> None:
+    def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
         """Show to whoever has the URL."""
-        self.told.append((response_url, message))
+        if response_url in self.dead_response_urls:
+            raise SlackRefused("response_url_404")
+        (self.replaced if replaces else self.told).append((response_url, message))
 
     def write_to(self, member: str, message: Message) -> None:
         """A direct message."""
         self.told.append((f"@{member}", message))
+
+    # people
+
+    def list_usergroups(self) -> dict[str, frozenset[str]]:
+        """All of them."""
+        self.usergroups_asked += 1
+        if self.usergroups_problem is not None:
+            raise self.usergroups_problem
+        return {group: frozenset(members) for group, members in self.usergroups.items()}
 
     # files
 
@@ -242,34 +250,12 @@ class FakeSlack:
                     raise SlackRefused("invalid_blocks")
 
 
-class FakeGrants:
-    """A mapping from workspaces to roles."""
-
-    def __init__(self) -> None:
-        self.by_team = {"T1": Grant("arn:aws:iam::1:role/artist", "T1")}
-
-    def find(self, team: str, channel: str, member: str) -> Grant | None:
-        """The workspace's."""
-        return self.by_team.get(team)
-
-
-class FakeSessions:
-    """Credentials that say whose they are."""
-
-    def __init__(self) -> None:
-        self.refused = False
-
-    def assume(self, grant: Grant, caller: Caller) -> Credentials:
-        """Whoever has the grant may."""
-        if self.refused:
-            raise RoleRefused("AccessDenied")
-        return Credentials(f"{caller.team}.{caller.member}", "secret", "token", START + 3600)
-
-
 class FakeBackendApi:
-    """Jobs by idempotency key, as the real backend keeps them."""
+    """Jobs by idempotency key, as the real backend keeps them, for whoever IAM lets through and limits allow."""
 
-    def __init__(self) -> None:
+    def __init__(self, iam: FakeIam, access: FakeAccess) -> None:
+        self._iam = iam
+        self._access = access
         self.jobs: dict[str, Json] = {}
         self.deleted: list[str] = []
         self.finished: set[str] = set()
@@ -278,24 +264,36 @@ class FakeBackendApi:
 
     def submit_job(self, credentials: Credentials, endpoint: str, body: Json) -> AcceptedJob:
         """The same key from the same workspace is the same job; with another body it is a conflict."""
+        self._iam.check(credentials, f"POST/endpoints/{endpoint}/jobs")
         if self.refusal is not None:
             raise self.refusal
         names = [model.name for model in self.models]
         if endpoint not in names:
             raise ApiRefused(404, {"code": "endpoint_not_found", "message": "no", "available": names})
         assert json.loads(json.dumps(body)) == body
-        tenant, member = credentials.access_key.split(".")
+        caller = caller_of(credentials)
+        tenant, member = caller.team, caller.member
         digest = hashlib.sha256(f"{tenant}|{body['idempotency_key']}".encode()).hexdigest()[:26]
         job_id = f"job-{digest}"
         known = self.jobs.get(job_id)
         if known is not None and known["body"] != body:
             raise ApiRefused(409, {"code": "idempotency_conflict", "message": "conflict"})
-        job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member}
+        job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member, "channel": caller.channel}
+        if known is None:
+            self._count(caller, body)
         self.jobs.setdefault(job_id, job)
         return AcceptedJob(job_id, "queued", endpoint, "tiny-world", self.settings(job_id))
 
+    def _count(self, caller: Caller, body: Json) -> None:
+        limit, wanted = self._access.allowed_images(caller), body.get("pictures") or 1
+        if limit is not None and limit.used + wanted > limit.most:
+            facts = limit.model_dump(mode="json")
+            raise ApiRefused(429, {"code": "limit_reached", "message": "no more today", "limit": facts})
+        self._access.used["images_per_day"] = self._access.used.get("images_per_day", 0) + wanted
+
     def cancel_job(self, credentials: Credentials, job_id: str) -> bool:
         """Unless a test says that it has finished."""
+        self._iam.check(credentials, f"DELETE/jobs/{job_id}")
         if job_id not in self.jobs:
             raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
         if job_id in self.finished:
@@ -306,12 +304,14 @@ class FakeBackendApi:
 
     def delete_job(self, credentials: Credentials, job_id: str) -> None:
         """Gone."""
+        self._iam.check(credentials, f"DELETE/jobs/{job_id}")
         if job_id not in self.jobs:
             raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
         self.deleted.append(job_id)
 
     def list_models(self, credentials: Credentials) -> list[Model]:
         """All."""
+        self._iam.check(credentials, "GET/endpoints")
         return self.models
 
     def settings(self, job_id: str) -> Json:

@@ -7,21 +7,23 @@ from typing import Any
 
 from bot.handlers.sqs_batch import handle_batch
 from bot.invocation import Invocation, Kind
-from bot.results.deps import ResultsDeps
+from bot.results.deps import ResultsPorts
 from bot.results.events import handle_event, read_event
+from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
+from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
 from tests.fakes.bot import (
     CrashPlan,
     FakeBackendApi,
     FakeClock,
-    FakeGrants,
     FakePictures,
     FakeRecordStore,
-    FakeSessions,
     FakeSlack,
     Posted,
 )
+from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
+from tests.fakes.bot_installations import FakeWorkspaces
 
 MAX_RECEIVES = 5
 
@@ -40,32 +42,41 @@ class Stage:
         self.clock = FakeClock()
         self.store = FakeRecordStore()
         self.slack = FakeSlack(self.clock)
-        self.grants = FakeGrants()
+        self.workspaces = FakeWorkspaces(self.slack)
+        self.iam = FakeIam()
+        self.access = FakeAccess(self.clock, self.iam)
+        self.access.grant("T1", "workspace", "T1", "artist")
+        self.access.grant("T1", "member", "UADMIN", "admin")
+        self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi()
+        self.api = FakeBackendApi(self.iam, self.access)
         self.pictures = FakePictures()
         self._deliveries = 0
 
-    def worker_deps(self, plan: CrashPlan | None = None) -> WorkerDeps:
-        """The worker's ports, dying as planned."""
+    def worker_deps(self, plan: CrashPlan | None = None, team: str = "T1", enterprise: str = "") -> WorkerDeps:
+        """The worker's ports for a workspace, dying as planned."""
         plan = plan or CrashPlan()
         return WorkerDeps(
             store=plan.wrap(self.store),
-            slack=plan.wrap(self.slack),
-            grants=plan.wrap(self.grants),
+            slack=plan.wrap(self.workspaces.slack_for(team, enterprise)),
+            authority=Authority(plan.wrap(self.access), self.usergroups, self.clock, API_ARN),
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
+            access=plan.wrap(self.access),
+            simulator=plan.wrap(self.iam),
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
             default_endpoint="tiny",
         )
 
-    def results_deps(self, plan: CrashPlan | None = None) -> ResultsDeps:
+    def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:
         """The results function's ports, dying as planned."""
         plan = plan or CrashPlan()
-        return ResultsDeps(
+        workspaces = FakeWorkspaces(plan.wrap(self.slack))
+        workspaces.gone, workspaces.asked = self.workspaces.gone, self.workspaces.asked
+        return ResultsPorts(
             store=plan.wrap(self.store),
-            slack=plan.wrap(self.slack),
+            workspaces=workspaces,
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
         )
@@ -74,7 +85,7 @@ class Stage:
         self, invocation: Invocation, message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
     ) -> bool:
         """Deliver an invocation; whether the queue may forget it."""
-        deps = self.worker_deps(plan)
+        deps = self.worker_deps(plan, invocation.team, invocation.enterprise)
 
         def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
             work_on(deps, Invocation.from_json(body), sqs_id, is_last_try)
@@ -85,12 +96,12 @@ class Stage:
         self, envelope: dict[str, Any], message_id: str | None = None, receives: int = 1, plan: CrashPlan | None = None
     ) -> bool:
         """Deliver an event; whether the queue may forget it."""
-        deps = self.results_deps(plan)
+        ports = self.results_ports(plan)
 
         def handle(body: str, sqs_id: str, is_last_try: bool) -> None:
             event = read_event(body)
             assert event is not None
-            handle_event(deps, event, sqs_id, is_last_try)
+            handle_event(ports, event, sqs_id, is_last_try)
 
         return self._deliver(handle, json.dumps(envelope), message_id, receives)
 

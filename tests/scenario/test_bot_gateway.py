@@ -19,6 +19,7 @@ from bot.listeners.deps import ListenerDeps
 from bot.slack_app import build_app
 from bot.system_clock import SystemClock
 from tests.fakes.bot import FakeInvocationQueue, FakeRecordStore
+from tests.fakes.bot_installations import bot_tokens
 from tests.fakes.bot_workspace import proxy_event
 
 SECRET = "0123456789abcdef"
@@ -44,7 +45,7 @@ class Gateway:
         self.queue = FakeInvocationQueue()
         self.store = FakeRecordStore()
         deps = ListenerDeps(self.queue, self.store, SystemClock(), "tiny")
-        self._gateway = SlackGateway(build_app(deps, SECRET, "xoxb-1", NO_SLACK), SECRET)
+        self._gateway = SlackGateway(build_app(deps, SECRET, bot_tokens(), NO_SLACK), SECRET)
 
     def send(
         self,
@@ -231,8 +232,19 @@ def test_a_press_is_queued_with_who_where_and_what(gateway: Gateway) -> None:
     assert (first.member, first.message_ts, first.value) == ("U1", "1.1", "job-1")
 
 
-def test_a_press_by_somebody_of_another_workspace_is_not_queued(gateway: Gateway) -> None:
+def test_a_press_by_somebody_of_another_company_says_so_to_the_worker(gateway: Gateway) -> None:
     body = _pressed(user={"id": "U9", "team_id": "T9"})
+    assert gateway.send(urlencode({"payload": json.dumps(body)}))["statusCode"] == 200
+    [invocation] = gateway.queue.sent
+    assert (invocation.team, invocation.member, invocation.actor_team) == ("T1", "U9", "T9")
+    assert invocation.is_external
+
+
+@pytest.mark.parametrize("user", [{"id": "U9"}, {"id": "U9", "team_id": None}, {"id": "U9", "team_id": "E9"}])
+@pytest.mark.parametrize("action_id", ["easel_delete", "easel_edit", "easel_admin_confirm"])
+def test_a_press_by_nobody_knows_whom_is_not_queued(gateway: Gateway, user: dict[str, Any], action_id: str) -> None:
+    action = {"action_id": action_id, "block_id": "b", "value": "words add foo", "action_ts": "2.1", "type": "button"}
+    body = _pressed(user=user, actions=[action])
     assert gateway.send(urlencode({"payload": json.dumps(body)}))["statusCode"] == 200
     assert gateway.queue.sent == []
 
@@ -240,17 +252,26 @@ def test_a_press_by_somebody_of_another_workspace_is_not_queued(gateway: Gateway
 @pytest.mark.parametrize(
     "facts",
     [
-        {"user_team": "T9"},
-        {"team": "T9"},
+        {"user_team": "E9"},
+        {"team": "E9"},
         {"bot_id": "B1"},
         {"user": "U0BOT"},
         {"subtype": "message_changed"},
         {"subtype": "bot_message"},
     ],
 )
-def test_mentions_by_strangers_bots_and_edits_are_not_queued(gateway: Gateway, facts: dict[str, str]) -> None:
+def test_mentions_by_nobody_knows_whom_bots_and_edits_are_not_queued(gateway: Gateway, facts: dict[str, str]) -> None:
     gateway.send_json(_mention(**facts))
     assert gateway.queue.sent == []
+
+
+@pytest.mark.parametrize("facts", [{"user_team": "T9"}, {"team": "T9"}])
+def test_a_mention_by_somebody_of_another_company_says_so_to_the_worker(
+    gateway: Gateway, facts: dict[str, str]
+) -> None:
+    gateway.send_json({**_mention(**facts), "is_ext_shared_channel": True})
+    [invocation] = gateway.queue.sent
+    assert (invocation.team, invocation.actor_team, invocation.is_external) == ("T1", "T9", True)
 
 
 def test_an_unknown_team_in_a_shared_channel_is_not_queued(gateway: Gateway) -> None:
@@ -323,8 +344,9 @@ def test_one_wrong_value_anywhere_does_not_crash_it(
 
 
 @settings(max_examples=100, deadline=None)
-@given(text=st.text(max_size=300))
-def test_no_command_text_crashes_it(shared: Gateway, text: str) -> None:
-    answer = shared.send(urlencode({**COMMAND, "text": text.encode("utf-8", "replace").decode()}))
+@given(text=st.text(max_size=300), command=st.sampled_from(["/imagine", "/imagine-admin"]))
+def test_no_command_text_crashes_it(shared: Gateway, text: str, command: str) -> None:
+    body = {**COMMAND, "command": command, "text": text.encode("utf-8", "replace").decode()}
+    answer = shared.send(urlencode(body))
     # The form can't be opened without Slack; that is told, too.
     assert answer["statusCode"] == 200

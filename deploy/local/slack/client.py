@@ -74,13 +74,39 @@ class LocalWorkspace:
         """Send Slack's `url_verification`; whether the app answered it."""
         return bool(self.call("POST", "/app/verify", {})["ok"])
 
+    def set_redirect_urls(self, *urls: str) -> None:
+        """Where the app may send people back to after they allowed it (the manifest's `redirect_urls` otherwise)."""
+        self.call("PUT", "/app", {"redirect_urls": list(urls)})
+
     def uninstall_app(self, order: list[str] | None = None) -> None:
-        """Uninstall the app: its token is refused, and `app_uninstalled` and `tokens_revoked` go out in this order."""
+        """Uninstall the app: its tokens are refused, and `app_uninstalled` and `tokens_revoked` go out in this order.
+
+        Where the app is installed for the whole organisation, it is taken out of the organisation.
+        """
         self.call("POST", "/app/uninstall", {"order": order})
 
     def reinstall_app(self) -> None:
-        """Install it again, with the same token."""
+        """Install it by hand, with the token that the workspace was started with."""
         self.call("POST", "/app/reinstall", {})
+
+    def authorize_app(
+        self, authorize_url: str, member: str = "ada", is_allowed: bool = True, is_org_wide: bool = False
+    ) -> str:
+        """Decide on Slack's page at this address, as a member; where the browser goes then.
+
+        Raises `WorkspaceRefused`: a guest may not, the redirect address or the client id is wrong.
+        """
+        body = {
+            "authorize_url": authorize_url,
+            "member": member,
+            "is_allowed": is_allowed,
+            "is_org_wide": is_org_wide,
+        }
+        return str(self.call("POST", "/app/authorize", body)["redirect_url"])
+
+    def expire_tokens(self) -> None:
+        """Every token of the app here that would end some time ends now."""
+        self.call("POST", "/app/expire_tokens", {})
 
     def add_channel(
         self, name: str, members: list[str] | None = None, is_private: bool = False, creator: str = "ada"
@@ -96,14 +122,16 @@ class LocalWorkspace:
         channels: list[str] | None = None,
         is_guest: bool = False,
         is_admin: bool = False,
+        team_id: str | None = None,
     ) -> str:
-        """Add a member and return their id."""
+        """Add a member and return their id; with `team_id`, somebody of that workspace, here in shared channels."""
         body = {
             "name": name,
             "real_name": real_name,
             "channels": channels or [],
             "is_guest": is_guest,
             "is_admin": is_admin,
+            "team_id": team_id,
         }
         return str(self.call("POST", "/members", body)["member"]["id"])
 

@@ -11,7 +11,9 @@ Json = dict[str, Any]
 
 @dataclass
 class Member:
-    """A person, or the app's bot user."""
+    """A person, or the app's bot user. `team_id` is the workspace of somebody of another company, who is here in a
+    shared channel; empty for this one's own.
+    """
 
     id: str
     name: str
@@ -20,9 +22,11 @@ class Member:
     is_admin: bool = False
     is_guest: bool = False
     title: str = ""
+    team_id: str = ""
 
     def as_json(self, team_id: str, app_id: str, bot_id: str) -> Json:
         """The user object that `users.info` answers."""
+        team_id = self.team_id or team_id
         profile: Json = {
             "real_name": self.real_name,
             "display_name": self.name,
@@ -52,6 +56,7 @@ class Member:
             "is_ultra_restricted": False,
             "is_bot": self.is_bot,
             "is_app_user": False,
+            "is_stranger": bool(self.team_id),
             "updated": 0,
         }
 

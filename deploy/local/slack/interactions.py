@@ -139,7 +139,9 @@ async def suggest(workspace: Workspace, member: Member, request: Json) -> Json:
 
 
 async def send_interaction(workspace: Workspace, payload: Json, url: str | None) -> Delivery:
-    """Send an interaction payload as Slack's form."""
+    """Send an interaction payload as Slack's form; raises `app_not_installed`: buttons of an app that is gone."""
+    if not workspace.is_installed:
+        raise SlackError("app_not_installed")
     body = urlencode({"payload": json.dumps(payload, ensure_ascii=False)})
     return await workspace.deliverer.deliver("interaction", payload["type"], url, body)
 
@@ -153,12 +155,19 @@ def outcome(delivery: Delivery) -> Json:
 def base_payload(workspace: Workspace, member: Member, kind: str) -> Json:
     """What every interaction payload has."""
     settings = workspace.settings
+    enterprise = workspace.enterprise_json()
+    of_enterprise = {f"enterprise_{key}": value for key, value in (enterprise or {}).items()}
     return {
         "type": kind,
-        "team": {"id": settings.team_id, "domain": settings.team_domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
-        "user": {"id": member.id, "username": member.name, "name": member.name, "team_id": settings.team_id},
+        "team": {"id": settings.team_id, "domain": settings.team_domain, **of_enterprise},
+        "enterprise": enterprise,
+        "is_enterprise_install": workspace.is_served_org_wide,
+        "user": {
+            "id": member.id,
+            "username": member.name,
+            "name": member.name,
+            "team_id": member.team_id or settings.team_id,
+        },
         "api_app_id": settings.app_id,
         "token": workspace.verification_token,
     }

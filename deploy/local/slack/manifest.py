@@ -58,6 +58,9 @@ class Manifest:
     interactivity_url: str | None
     options_url: str | None
     home_tab_enabled: bool
+    redirect_urls: tuple[str, ...] = ()
+    token_rotation: bool = False
+    org_deploy: bool = False
 
     @classmethod
     def read(cls, path: str | Path) -> Manifest:
@@ -74,7 +77,8 @@ class Manifest:
         features = _section(manifest, "features", problems)
         settings = _section(manifest, "settings", problems)
         display = _section(manifest, "display_information", problems)
-        scopes = _section(_section(manifest, "oauth_config", problems), "scopes", problems)
+        oauth = _section(manifest, "oauth_config", problems)
+        scopes = _section(oauth, "scopes", problems)
         events = _section(settings, "event_subscriptions", problems)
         interactivity = _section(settings, "interactivity", problems)
         name = display.get("name")
@@ -99,6 +103,9 @@ class Manifest:
             interactivity_url=interactivity.get("request_url"),
             options_url=interactivity.get("message_menu_options_url"),
             home_tab_enabled=bool(_section(features, "app_home", problems).get("home_tab_enabled", False)),
+            redirect_urls=tuple(str(url) for url in oauth.get("redirect_urls", [])),
+            token_rotation=bool(settings.get("token_rotation_enabled", False)),
+            org_deploy=bool(settings.get("org_deploy_enabled", False)),
         )
 
     def slash_command(self, command: str) -> SlashCommand | None:

@@ -41,6 +41,9 @@ def post_message(workspace: Workspace, channel: Channel, user: str, text: str, *
         "channel_type": channel.event_channel_type,
         "event_ts": message.ts,
     }
+    sender = workspace.members.get(user)
+    if sender is not None and sender.team_id:
+        event |= {"team": sender.team_id, "user_team": sender.team_id, "source_team": sender.team_id}
     if message.files:
         event["subtype"] = "file_share"
     send_event(workspace, event, MESSAGE_SUBSCRIPTIONS[channel.kind], channel)
@@ -144,14 +147,18 @@ def announce_message_changed(workspace: Workspace, channel: Channel, message: Me
 
 
 def encode_text(workspace: Workspace, text: str, has_labels: bool = False) -> str:
-    """What a member typed, as Slack stores it: `&<>` escaped, @names, #channels and links in angle brackets."""
+    """What a member typed, as Slack stores it: `&<>` escaped, @names, @groups, #channels, links in angle brackets."""
     names = {member.name.lower(): member for member in workspace.members.values()}
     names |= {member.real_name.lower(): member for member in workspace.members.values() if member.is_bot}
     channels = {channel.name: channel for channel in workspace.channels.values() if channel.kind == "public"}
+    groups = {group.handle.lower(): group for group in workspace.usergroups.values()}
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
     def mention(match: re.Match[str]) -> str:
         member = names.get(match[1].lower().rstrip(".")) or names.get(match[1].lower())
+        if member is None and match[1].lower() in groups:
+            group = groups[match[1].lower()]
+            return f"<!subteam^{group.id}|@{group.handle}>"
         if member is None:
             return match[0]
         rest = match[1][len(match[1].rstrip(".")) :] if match[1].lower() not in names else ""

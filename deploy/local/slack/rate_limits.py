@@ -14,7 +14,9 @@ POSTS_PER_SECOND = 1.0
 
 METHOD_TIERS = {
     "api.test": TIER_4,
+    "apps.uninstall": TIER_1,
     "assistant.threads.setStatus": SPECIAL,
+    "auth.revoke": TIER_3,
     "auth.test": SPECIAL,
     "bots.info": TIER_3,
     "chat.delete": TIER_3,
@@ -33,6 +35,7 @@ METHOD_TIERS = {
     "files.getUploadURLExternal": TIER_4,
     "files.info": TIER_4,
     "files.list": TIER_3,
+    "oauth.v2.access": TIER_4,
     "reactions.add": TIER_3,
     "reactions.remove": TIER_2,
     "team.info": TIER_3,

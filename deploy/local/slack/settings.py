@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from deploy.local.slack.manifest import Manifest
 
@@ -44,6 +47,24 @@ DEFAULT_CHANNELS = (
 )
 
 
+# What differs in a second workspace beside the first.
+GLOBEX: Mapping[str, Any] = MappingProxyType(
+    {
+        "team_id": "T0EASEL02",
+        "team_name": "Globex Studio",
+        "team_domain": "globex-studio",
+        "bot_id": "B0EASEL02",
+        "id_tag": "0EB",
+        "members": (
+            MemberSeed("ada", "Ada Byron", is_admin=True, title="Studio lead"),
+            MemberSeed("grace", "Grace Kelly", title="Set designer"),
+            MemberSeed("linus", "Linus Globe", title="Animator"),
+            MemberSeed("mira", "Mira Globe", is_guest=True, title="Guest from Studio Sol"),
+        ),
+    }
+)
+
+
 @dataclass(frozen=True)
 class WorkspaceSettings:
     """Settings of a local workspace. Durations are in seconds.
@@ -51,18 +72,32 @@ class WorkspaceSettings:
     `time_scale` multiplies Slack's long waits (event retries, life of a response_url, status time-out), not the
     three-second ones, which have settings of their own. `rate_limit_factor` multiplies Slack's rate limits; None
     switches them off.
+
+    `is_installed`: the app is there at the start, with `bot_token`, which never ends; else it has to be installed
+    through OAuth, with tokens that live `token_seconds` where the manifest switches rotation on. Of several workspaces
+    on one server, the first one's manifest, signing secret, client id and secret and times of tokens are the app's.
+    `id_tag` makes ids of members, channels and files differ between them. Workspaces with the same `enterprise_id` are
+    one organisation.
     """
 
     manifest: Manifest
     request_url: str | None = None
     signing_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     bot_token: str = field(default_factory=lambda: f"xoxb-local-{secrets.token_hex(16)}", repr=False)
+    is_installed: bool = True
+    client_id: str = "1000000000.2000000000"
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    token_seconds: float = 43_200.0
+    refresh_grace_seconds: float = 60.0
     team_id: str = "T0EASEL01"
     team_name: str = "Acme Pictures"
     team_domain: str = "acme-pictures"
     app_id: str = "A0EASEL01"
     bot_id: str = "B0EASEL01"
     bot_user_id: str = "U0EASELBOT"
+    id_tag: str = "0EA"
+    enterprise_id: str | None = None
+    enterprise_name: str = ""
     members: tuple[MemberSeed, ...] = DEFAULT_MEMBERS
     channels: tuple[ChannelSeed, ...] = DEFAULT_CHANNELS
     file_folder: Path | None = None

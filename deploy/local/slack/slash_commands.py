@@ -38,7 +38,8 @@ async def run_command(
     if command == "/invite":
         return _run_invite(workspace, member, channel, text)
     entry = workspace.manifest.slash_command(command)
-    if entry is None:
+    # Another company's members have the commands of the apps in their own workspace.
+    if entry is None or not workspace.is_installed or member.team_id:
         return _say(workspace, member, channel, "unknown_command", UNKNOWN.format(command=command))
     url = workspace.response_urls.make(member.id, channel.id)
     form = {
@@ -52,7 +53,8 @@ async def run_command(
         "command": command,
         "text": encode_text(workspace, text.strip(), has_labels=True) if entry.should_escape else text.strip(),
         "api_app_id": workspace.settings.app_id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": str(workspace.is_served_org_wide).lower(),
+        **{f"enterprise_{key}": value for key, value in (workspace.enterprise_json() or {}).items()},
         "response_url": f"{workspace.base_url}/commands/{workspace.settings.team_id}/{url.secret}",
         "trigger_id": workspace.triggers.make(member.id),
     }

@@ -18,6 +18,7 @@ from deploy.local.slack.live import ChangeFeed
 from deploy.local.slack.logbook import Logbook
 from deploy.local.slack.rate_limits import RateLimits
 from deploy.local.slack.settings import WorkspaceSettings
+from deploy.local.slack.slack_app import SlackApp
 from deploy.local.slack.tickets import ResponseUrls, Triggers
 
 SLACKBOT_ID = "USLACKBOT"
@@ -32,11 +33,12 @@ class ThreadStatus:
 
 
 class Workspace:
-    """One Slack workspace in memory, with one app installed. Used on one event loop only."""
+    """One Slack workspace in memory, with one app, of its own or shared with others. Used on one event loop only."""
 
-    def __init__(self, settings: WorkspaceSettings) -> None:
+    def __init__(self, settings: WorkspaceSettings, app: SlackApp | None = None) -> None:
         self.settings = settings
-        self.manifest = settings.manifest
+        self.app = app or SlackApp(settings)
+        self.manifest = self.app.manifest
         self.base_url = ""
         self.verification_token = secrets.token_hex(12)
         self.run_id = secrets.token_hex(6)
@@ -45,9 +47,9 @@ class Workspace:
         self.faults = Faults()
         self.log = Logbook()
         self.deliverer = Deliverer(
-            settings.manifest,
+            self.manifest,
             settings.request_url,
-            settings.signing_secret,
+            self.app.signing_secret,
             settings.ack_seconds,
             self.faults,
             self.log,
@@ -61,7 +63,7 @@ class Workspace:
         settings = self.settings
         for task in self._tasks:
             task.cancel()
-        self.is_uninstalled = False
+        self.app.add(self)
         self.file_processing_seconds = settings.file_processing_seconds
         self.faults.clear()
         self.log.clear()
@@ -90,7 +92,7 @@ class Workspace:
         while number:
             number, rest = divmod(number, 36)
             digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[rest] + digits
-        return f"{prefix}0EA{digits:0>6}"
+        return f"{prefix}{self.settings.id_tag}{digits:0>6}"
 
     def new_ts(self) -> str:
         """A message timestamp: the time, unique and rising."""
@@ -114,6 +116,17 @@ class Workspace:
         await self.deliverer.close()
 
     # Who and where
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the app is installed here, or in the whole organisation."""
+        return self.app.place_serving(self) is not None
+
+    @property
+    def is_served_org_wide(self) -> bool:
+        """Whether it is the organisation's installation that serves this workspace."""
+        place = self.app.place_serving(self)
+        return place is not None and place != self.settings.team_id
 
     @property
     def app_member(self) -> Member:
@@ -149,6 +162,10 @@ class Workspace:
             if wanted in {channel.id, channel.name} and is_visible:
                 return channel
         raise SlackError("channel_not_found")
+
+    def expects_upload(self, upload_token: str) -> bool:
+        """Whether bytes are awaited under this token."""
+        return any(file.upload_token == upload_token for file in self.files.values())
 
     def direct_message(self, one: str, other: str) -> Channel:
         """The direct message of two members, made when they have none yet."""
@@ -187,7 +204,17 @@ class Workspace:
         self.feed.announce("member", {"member": member.id})
         return member
 
+    def is_shared(self, channel_id: str) -> bool:
+        """Whether members of other companies are in the channel."""
+        channel = self.channels.get(channel_id)
+        return channel is not None and any(self.members[one].team_id for one in channel.members if one in self.members)
+
     # What they look like as JSON
+
+    def enterprise_json(self) -> Json | None:
+        """The organisation, or None."""
+        settings = self.settings
+        return {"id": settings.enterprise_id, "name": settings.enterprise_name} if settings.enterprise_id else None
 
     def member_json(self, member: Member) -> Json:
         """The user object."""

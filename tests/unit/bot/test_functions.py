@@ -11,19 +11,22 @@ import pytest
 
 from bot.handlers.sqs_batch import handle_batch
 from bot.logs import JsonFormatter
-from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 
+FOR_TOKENS = {"SLACK_SECRET_ARN", "INSTALLATIONS_TABLE", "TOKENS_KEY_ARN"}
 REQUIRED = {
-    SlackSettings: {"SLACK_SECRET_ARN", "BOT_TABLE", "INVOCATIONS_QUEUE_URL", "DEFAULT_ENDPOINT"},
+    SlackSettings: {*FOR_TOKENS, "BOT_TABLE", "INVOCATIONS_QUEUE_URL", "DEFAULT_ENDPOINT"},
     WorkerSettings: {
-        "SLACK_SECRET_ARN",
+        *FOR_TOKENS,
         "BOT_TABLE",
         "GRANTS_TABLE",
         "API_URL",
+        "API_ARN",
         "DEFAULT_ENDPOINT",
         "PICTURES_BUCKET",
     },
-    ResultsSettings: {"SLACK_SECRET_ARN", "BOT_TABLE", "PICTURES_BUCKET"},
+    ResultsSettings: {*FOR_TOKENS, "BOT_TABLE", "PICTURES_BUCKET"},
+    InstallSettings: {*FOR_TOKENS, "EVENT_BUS", "ADMITTED_WORKSPACES"},
 }
 
 
@@ -33,7 +36,13 @@ def test_everything_that_is_missing_is_named_at_once(settings: Any) -> None:
         settings.from_environment({})
     assert set(re.findall(r"[A-Z_]{4,}", str(missing.value))) == REQUIRED[settings]
     read = settings.from_environment({name: f"<{name}>" for name in REQUIRED[settings]})
-    assert read.slack_api_url == "https://slack.com/api/" and read.bot_table == "<BOT_TABLE>"
+    assert read.tokens.slack_api_url == "https://slack.com/api/" and read.tokens.tokens_key_arn == "<TOKENS_KEY_ARN>"
+
+
+def test_nobody_may_install_where_the_list_is_empty() -> None:
+    given = dict.fromkeys(REQUIRED[InstallSettings], "x")
+    for text, admitted in (("", set()), (" T1, E2 ,,", {"T1", "E2"}), ("*", {"*"})):
+        assert InstallSettings.from_environment({**given, "ADMITTED_WORKSPACES": text}).admitted == admitted
 
 
 class SomeRetries:

@@ -25,6 +25,9 @@ INVOCATIONS = st.builds(
     number=st.integers(0, 4),
     order=st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3),
     response_url=st.none() | st.just("https://hooks.slack.example/secret"),
+    enterprise=st.sampled_from(["", "E1"]),
+    actor_team=st.sampled_from(["", "T1", "T2", "E1"]),
+    command=st.text(max_size=20),
 )
 
 
@@ -32,6 +35,11 @@ INVOCATIONS = st.builds(
 def test_it_survives_the_queue(invocation: Invocation) -> None:
     assert Invocation.from_json(invocation.to_json()) == invocation
     assert "hooks.slack" not in repr(invocation)
+
+
+@pytest.mark.parametrize(("actor_team", "is_external"), [("", False), ("T1", False), ("T2", True), ("E1", True)])
+def test_whoever_belongs_elsewhere_is_external(actor_team: str, is_external: bool) -> None:
+    assert Invocation(Kind.PAINT, "k", "T1", "C1", "U1", 1.0, actor_team=actor_team).is_external is is_external
 
 
 def test_fields_of_a_later_revision_are_ignored() -> None:

@@ -114,12 +114,13 @@ def test_a_lost_answer_to_a_post_is_looked_for_before_posting_again(stage: Stage
 
 
 def test_without_a_grant_the_person_alone_reads_who_can_grant(stage: Stage) -> None:
-    stage.grants.by_team = {}
+    stage.access.clear("T1")
+    stage.access.grant("T1", "member", "UADMIN", "admin")
 
     assert stage.work(painting())
 
     [(member, view)] = stage.slack.told
-    assert member == "U1" and "no permission" in view.text and "admin" in view.text
+    assert member == "U1" and "no permission" in view.text and "<@UADMIN> can grant you one" in view.text
     assert stage.slack.messages == [] and stage.api.jobs == {}
     assert stage.work(painting()), "told once"
     assert len(stage.slack.told) == 1
@@ -375,7 +376,7 @@ def test_iam_has_the_last_word_on_deleting(stage: Stage) -> None:
 def test_a_button_whose_ids_dont_match_the_record_does_nothing(stage: Stage, facts: dict[str, str]) -> None:
     job_id, posted = stage.paint()
     stage.finish(job_id)
-    stage.grants.by_team["T2"] = stage.grants.by_team["T1"]
+    stage.access.grant("T2", "workspace", "T2", "artist")
     pressed = stage.press(posted, Kind.DELETE, DELETE)
 
     assert stage.work(Invocation(**{**vars(pressed), **facts}))

@@ -30,7 +30,9 @@ def test_slack_would_take_the_manifest() -> None:
     parsed = Manifest.parse(json.loads(manifest_text()))
     assert parsed.name == "Easel" and parsed.bot_display_name == "easel"
     assert [command.command for command in parsed.slash_commands] == [command.name for command in COMMANDS]
-    assert parsed.bot_events == {"app_mention", "message.im"} and parsed.interactivity_enabled
+    assert parsed.bot_events == {"app_mention", "app_uninstalled", "message.im", "tokens_revoked"}
+    assert parsed.interactivity_enabled and parsed.token_rotation and parsed.org_deploy
+    assert parsed.redirect_urls == ("https://example.invalid/slack/oauth_redirect",)
     for command in manifest()["features"]["slash_commands"]:
         assert len(command["description"]) <= 2_000 and len(command["usage_hint"]) <= 1_000
 
@@ -39,7 +41,7 @@ def test_the_scopes_are_those_of_the_methods_that_the_bot_calls() -> None:
     called = [
         "chat.postMessage", "chat.update", "chat.postEphemeral", "conversations.open", "conversations.history",
         "conversations.replies", "files.getUploadURLExternal", "files.completeUploadExternal", "files.info",
-        "files.delete", "views.open",
+        "files.delete", "views.open", "usergroups.list",
     ]  # fmt: skip
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
     for method in called:
@@ -56,6 +58,12 @@ def test_commands_are_found_by_name() -> None:
     for command in COMMANDS:
         names = [name for option in command.options for name in (option.name, *option.aliases)]
         assert len(set(names)) == len(names)
+        assert len({one.path for one in command.subcommands}) == len(command.subcommands)
+        for one in command.subcommands:
+            taken = [argument.name for argument in one.arguments]
+            taken += [name for option in one.options for name in (option.name, *option.aliases)]
+            assert len(set(taken)) == len(taken) and one.required <= len(one.arguments)
+            assert not any(argument.takes_words for argument in one.arguments[:-1])
         assert all(option.read(option.hint) is not None for option in command.options if option.name == "ar")
 
 
@@ -63,9 +71,13 @@ def test_commands_and_the_acknowledging_function_import_nothing_heavy() -> None:
     code = (
         "import sys, commands.registry, commands.mention, commands.views.form, commands.views.help\n"
         "import bot.handlers.slack, bot.slack_app, bot.api_gateway, bot.aws.sqs_invocation_queue\n"
-        "import bot.aws.late_record_store, bot.aws.slack_secret\n"
+        "import bot.aws.late_record_store, bot.aws.slack_secret, bot.aws.dynamo_installations, bot.slack_oauth\n"
+        "from commands.imagine_admin import plan; from commands.admin.settle import settle\n"
+        "from commands.views.admin_change import preview; from datetime import UTC, datetime\n"
+        "change = plan('access grant <@U1|ada> artist --until 8h --images 5/day --models a')\n"
+        "preview(settle(change.instruction, datetime.now(UTC)), 'T1')\n"
         "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'commands.words.refine', 'bot.worker.work', 'httpx',"
-        " 'botocore.session', 'botocore.client'}\n"
+        " 'botocore.session', 'botocore.client', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -19,7 +19,7 @@ from commands.views.action_ids import IMAGINE_FORM, PICTURE, picture_number
 from commands.views.blocks import Message
 from commands.views.failure import failure
 from commands.views.form import FormOrigin, imagine_form, model_options, read_form
-from commands.views.help import help_message
+from commands.views.help import all_options, help_message
 from commands.views.result import alt_text, cancelled, deleted, file_name, result, single_picture
 from commands.views.settings import FinishedSettings
 from commands.views.status import duration, painting_status, placeholder, posting_status, queued_status, waiting_status
@@ -103,8 +103,10 @@ def test_help(command: Command) -> None:
     view = help_message(command)
     check_message(view)
     text = json.dumps(view.to_json())
-    assert all(f"--{option.name} " in text for option in command.options)
-    assert "slash commands be used in threads" in text and "@easel" in text
+    assert all(f"`--{option.name}" in text and option.summary in text for option in all_options(command))
+    assert all(f"{command.name} {one.path}" in text and one.summary in text for one in command.subcommands)
+    assert ("slash commands be used in threads" in text and "@easel" in text) is command.is_prompt_taken
+    assert '…"' not in text.replace("…`", ""), "nothing was cut"
 
 
 def test_what_people_write_is_never_read_as_markup() -> None:

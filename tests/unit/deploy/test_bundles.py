@@ -13,7 +13,7 @@ import pytest
 from deploy.bundles import build_bundle
 
 HANDLERS = {
-    "bot": ["bot.handlers.slack", "bot.handlers.worker", "bot.handlers.results"],
+    "bot": ["bot.handlers.slack", "bot.handlers.worker", "bot.handlers.results", "bot.handlers.install"],
     "backend": [
         "backend_lambda.api.handler",
         "backend_lambda.events.completions",
@@ -43,10 +43,11 @@ def test_handlers_import_from_the_bundle_alone_and_need_no_environment(name: str
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_the_ack_path_imports_neither_pydantic_nor_boto3_nor_powertools(tmp_path: Path) -> None:
+def test_the_ack_path_imports_neither_pydantic_nor_boto3_nor_powertools_nor_cryptography(tmp_path: Path) -> None:
     code = (
         "import bot.handlers.slack, sys; "
-        "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools'} & set(sys.modules); assert not heavy, heavy"
+        "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'cryptography'} & set(sys.modules)"
+        "; assert not heavy, heavy"
     )
     root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)

@@ -10,7 +10,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError
-from bot.wiring import ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 from deploy.cloudformation import TEMPLATE
 
 READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
@@ -18,6 +18,7 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "WorkerFunction": ("bot/wiring.py", WorkerSettings.from_environment),
     "ResultsFunction": ("bot/wiring.py", ResultsSettings.from_environment),
     "ApiFunction": ("backend_lambda/wiring.py", ApiSettings.read),
+    "InstallFunction": ("bot/wiring.py", InstallSettings.from_environment),
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
     "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),

@@ -20,6 +20,7 @@ ACTIONS_WITHOUT_RESOURCE = {
     "cloudwatch:PutMetricData",
     # Its only resource type is a custom adapter's version, which is not used.
     "rekognition:DetectModerationLabels",
+    "iam:SimulateCustomPolicy",
 }
 
 
@@ -120,7 +121,7 @@ def test_who_seals_webhooks_secrets_cannot_open_them(resources: dict[str, Any]) 
     assert {action for role, action in actions if role == "WebhooksRole"} == {"kms:Decrypt"}
 
 
-def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
+def test_only_slacks_routes_are_open(resources: dict[str, Any]) -> None:
     assert resources["Api"]["Properties"]["Auth"]["DefaultAuthorizer"] == "AWS_IAM"
     open_routes = [
         event["Properties"]["Path"]
@@ -128,7 +129,25 @@ def test_only_slacks_route_is_open(resources: dict[str, Any]) -> None:
         for event in function["Properties"]["Events"].values()
         if event["Type"] == "Api" and event["Properties"].get("Auth", {}).get("Authorizer") == "NONE"
     ]
-    assert open_routes == ["/slack/events"]
+    assert sorted(open_routes) == ["/slack/events", "/slack/install", "/slack/oauth_redirect"]
+    [anybody, *_] = resources["Api"]["Properties"]["Auth"]["ResourcePolicy"]["CustomStatements"]
+    assert anybody["Principal"] == "*" and sorted(anybody["Resource"]) == [
+        "execute-api:/v1/GET/slack/install",
+        "execute-api:/v1/GET/slack/oauth_redirect",
+        "execute-api:/v1/POST/slack/events",
+    ]
+
+
+def test_tokens_are_decrypted_only_as_those_of_a_workspace(resources: dict[str, Any]) -> None:
+    found = [
+        (role, statement)
+        for role, statement in allow_statements(resources)
+        if any(str(action).startswith("kms:") for action in as_list(statement["Action"]))
+    ]
+    assert found
+    for role, statement in found:
+        assert set(statement["Action"]) <= {"kms:Decrypt", "kms:GenerateDataKey"}, role
+        assert statement["Condition"]["StringLike"]["kms:EncryptionContext:workspace"], role
 
 
 def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from starlette.routing import Route
 from deploy.local.slack.control.routing import control_route
 from deploy.local.slack.entities import Json, UserGroup
 from deploy.local.slack.errors import SlackError
-from deploy.local.slack.events import send_event, verify_request_url
+from deploy.local.slack.events import send_last_events, verify_request_url
 from deploy.local.slack.member_posts import invite, leave
+from deploy.local.slack.oauth.decision import Authorization, decide
 from deploy.local.slack.workspace import Workspace
 
 MAX_WAIT_SECONDS = 30.0
@@ -21,7 +22,13 @@ def script_routes(workspace: Workspace) -> list[Route]:
     async def info(request: Request, body: Json) -> Json:
         return {
             "team": {"id": workspace.settings.team_id, "name": workspace.settings.team_name},
-            "app": {"id": workspace.settings.app_id, "bot_user_id": workspace.settings.bot_user_id},
+            "app": {
+                "id": workspace.settings.app_id,
+                "bot_user_id": workspace.settings.bot_user_id,
+                "client_id": workspace.app.client_id,
+                "is_installed": workspace.is_installed,
+                "is_installed_org_wide": workspace.is_served_org_wide,
+            },
             "members": [workspace.member_json(member) for member in workspace.members.values()],
             "channels": [
                 channel.as_json(workspace.settings.bot_user_id) | {"kind": channel.kind, "members": channel.members}
@@ -31,7 +38,10 @@ def script_routes(workspace: Workspace) -> list[Route]:
         }
 
     async def set_app(request: Request, body: Json) -> Json:
-        workspace.deliverer.request_url = body.get("request_url")
+        if "request_url" in body:
+            workspace.app.set_request_url(body["request_url"])
+        if "redirect_urls" in body:
+            workspace.app.redirect_urls = [str(url) for url in body["redirect_urls"]]
         workspace.feed.announce("app", {})
         return {"ok": True}
 
@@ -43,17 +53,31 @@ def script_routes(workspace: Workspace) -> list[Route]:
         return {"ok": True}
 
     async def uninstall(request: Request, body: Json) -> Json:
-        order = body.get("order") or ["app_uninstalled", "tokens_revoked"]
-        for kind in order:
-            event: Json = {"type": kind, "event_ts": workspace.new_ts()}
-            if kind == "tokens_revoked":
-                event["tokens"] = {"oauth": [], "bot": [workspace.settings.bot_user_id]}
-            send_event(workspace, event, kind)
-        workspace.is_uninstalled = True
+        place = workspace.app.place_serving(workspace)
+        if place is None:
+            raise SlackError("app_not_installed")
+        is_org_wide = workspace.is_served_org_wide
+        workspace.app.uninstall(place)
+        send_last_events(workspace, body.get("order") or ["app_uninstalled", "tokens_revoked"], is_org_wide)
+        workspace.feed.announce("app", {})
         return {"ok": True}
 
     async def reinstall(request: Request, body: Json) -> Json:
-        workspace.is_uninstalled = False
+        workspace.app.install_by_hand(workspace)
+        workspace.feed.announce("app", {})
+        return {"ok": True}
+
+    async def authorize(request: Request, body: Json) -> Json:
+        asked = Authorization.of_url(str(body.get("authorize_url", "")))
+        is_allowed, is_org_wide = bool(body.get("is_allowed", True)), bool(body.get("is_org_wide"))
+        target = decide(workspace, asked, str(body.get("member") or "ada"), is_allowed, is_org_wide)
+        return {"ok": True, "redirect_url": target}
+
+    async def expire_tokens(request: Request, body: Json) -> Json:
+        place = workspace.app.place_serving(workspace)
+        if place is None:
+            raise SlackError("app_not_installed")
+        workspace.app.expire_tokens(place)
         return {"ok": True}
 
     async def add_channel(request: Request, body: Json) -> Json:
@@ -75,6 +99,7 @@ def script_routes(workspace: Workspace) -> list[Route]:
             str(body.get("real_name") or name.title()),
             is_admin=bool(body.get("is_admin")),
             is_guest=bool(body.get("is_guest")),
+            team_id=str(body.get("team_id") or ""),
         )
         for wanted in body.get("channels") or []:
             workspace.channel_for_member(wanted, member.id).members.append(member.id)
@@ -145,6 +170,8 @@ def script_routes(workspace: Workspace) -> list[Route]:
         control_route("/app/verify", "POST", verify),
         control_route("/app/uninstall", "POST", uninstall),
         control_route("/app/reinstall", "POST", reinstall),
+        control_route("/app/authorize", "POST", authorize),
+        control_route("/app/expire_tokens", "POST", expire_tokens),
         control_route("/channels", "POST", add_channel),
         control_route("/members", "POST", add_member),
         control_route("/usergroups", "POST", add_usergroup),

@@ -31,6 +31,7 @@ def member_state(workspace: Workspace, member: Member) -> Json:
             "commands": [
                 {"command": entry.command, "description": entry.description, "usage_hint": entry.usage_hint}
                 for entry in manifest.slash_commands
+                if workspace.is_installed
             ],
             "shortcuts": [
                 {
@@ -40,6 +41,7 @@ def member_state(workspace: Workspace, member: Member) -> Json:
                     "description": entry.description,
                 }
                 for entry in manifest.shortcuts
+                if workspace.is_installed
             ],
         },
         "members": [workspace.member_json(other) for other in workspace.members.values()],

@@ -50,7 +50,7 @@ def page_routes(workspace: Workspace) -> list[Route | Mount]:
     async def private_file(request: Request) -> Response:
         cookie = request.cookies.get(SESSION_COOKIE, "")
         has_session = secrets.compare_digest(cookie.encode(), workspace.page_session.encode())
-        has_token = is_app_token(workspace, request.headers.get("authorization", "")) and not workspace.is_uninstalled
+        has_token = is_app_token(workspace, request.headers.get("authorization", ""))
         if not has_session and not (has_token and "files:read" in workspace.manifest.bot_scopes):
             return PlainTextResponse("Sign in to see this file.", status_code=403)
         file = workspace.files.get(request.path_params["file"].rpartition("-")[2])

@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.local.slack.entities import Json
 from deploy.local.slack.errors import SlackError
+from deploy.local.slack.slack_app import AccessToken
 
 MAX_LIMIT = 1000
 
@@ -17,6 +18,8 @@ class Arguments:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
+        self.token: AccessToken | None = None
+        """The caller's token, once it is known to be good."""
 
     def has(self, name: str) -> bool:
         """Whether the argument was given, and not as null."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.local.slack.entities import Json
 from deploy.local.slack.errors import SlackError
+from deploy.local.slack.events import send_last_events
 from deploy.local.slack.web_api.arguments import Arguments
 from deploy.local.slack.workspace import Workspace
 
@@ -19,8 +20,32 @@ def auth_test(workspace: Workspace, arguments: Arguments) -> Json:
         "team_id": settings.team_id,
         "user_id": settings.bot_user_id,
         "bot_id": settings.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": workspace.is_served_org_wide,
+        **({"enterprise_id": settings.enterprise_id} if settings.enterprise_id else {}),
     }
+
+
+def auth_revoke(workspace: Workspace, arguments: Arguments) -> Json:
+    """auth.revoke: the token of the call, and with it the installation, unless tokens rotate."""
+    assert arguments.token is not None
+    if arguments.flag("test"):
+        return {"ok": True, "revoked": False}
+    workspace.app.revoke(arguments.token)
+    order = ["tokens_revoked"] if arguments.token.ends_monotonic is not None else ["tokens_revoked", "app_uninstalled"]
+    send_last_events(workspace, order, arguments.token.place == workspace.settings.enterprise_id)
+    return {"ok": True, "revoked": True}
+
+
+def apps_uninstall(workspace: Workspace, arguments: Arguments) -> Json:
+    """apps.uninstall."""
+    assert arguments.token is not None
+    app = workspace.app
+    if (arguments.text("client_id"), arguments.text("client_secret")) != (app.client_id, app.client_secret):
+        raise SlackError("client_id_token_mismatch")
+    app.uninstall(arguments.token.place)
+    is_org_wide = arguments.token.place == workspace.settings.enterprise_id
+    send_last_events(workspace, ["app_uninstalled", "tokens_revoked"], is_org_wide)
+    return {"ok": True}
 
 
 def api_test(workspace: Workspace, arguments: Arguments) -> Json:

@@ -24,7 +24,9 @@ HISTORY = ("channels:history", "groups:history", "im:history", "mpim:history")
 
 METHODS: dict[str, Method] = {
     "api.test": Method(identity.api_test),
+    "apps.uninstall": Method(identity.apps_uninstall),
     "assistant.threads.setStatus": Method(signs.set_status),
+    "auth.revoke": Method(identity.auth_revoke),
     "auth.test": Method(identity.auth_test),
     "bots.info": Method(identity.bots_info, ("users:read",)),
     "chat.delete": Method(chat.delete_message_method, ("chat:write",)),

@@ -1,0 +1,1 @@
+"""Installing the app in a workspace or an organisation through Slack's OAuth."""

@@ -1,0 +1,56 @@
+"""Where a request of Slack's comes from: the workspace that the app is asked in, and the organisation it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Body = dict[str, Any]
+
+
+def team_of(body: Body) -> str:
+    """The id (`T…`) of the workspace whose installation is asked, or an empty text where the body does not say.
+
+    Events in shared channels name the sender's workspace first; the authorization names ours. A form that was opened in
+    a shared channel names the workspace of the installation in its view. With an organisation's installation `team` may
+    be null in interactions; then the member's workspace is meant.
+    """
+    view, user = _object(body, "view"), _object(body, "user")
+    candidates = (
+        view.get("app_installed_team_id"),
+        _object(body, "team").get("id"),
+        _authorization(body).get("team_id"),
+        body.get("context_team_id"),
+        body.get("team_id"),
+        user.get("team_id"),
+        view.get("team_id"),
+    )
+    return next((one for one in candidates if isinstance(one, str) and one.startswith("T")), "")
+
+
+def enterprise_of(body: Body) -> str:
+    """The id (`E…`) of the organisation that the workspace belongs to, or an empty text."""
+    candidates = (
+        _object(body, "enterprise").get("id"),
+        _object(body, "team").get("enterprise_id"),
+        _authorization(body).get("enterprise_id"),
+        body.get("context_enterprise_id"),
+        body.get("enterprise_id"),
+    )
+    return next((one for one in candidates if isinstance(one, str) and one.startswith("E")), "")
+
+
+def is_org_wide(body: Body) -> bool:
+    """Whether the installation that is asked is an organisation's, as far as the body says so."""
+    said = _authorization(body).get("is_enterprise_install", body.get("is_enterprise_install"))
+    return said is True or said == "true"
+
+
+def _authorization(body: Body) -> Body:
+    authorizations = body.get("authorizations")
+    first = authorizations[0] if isinstance(authorizations, list) and authorizations else None
+    return first if isinstance(first, dict) else {}
+
+
+def _object(body: Body, name: str) -> Body:
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}

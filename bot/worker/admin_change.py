@@ -1,0 +1,153 @@
+"""A confirmed change of who may do what, made through the API as whoever pressed Confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from backend_lambda.contract.access import Effect, Entry
+from backend_lambda.contract.subjects import Subject, SubjectKind
+from bot.invocation import Invocation
+from bot.logs import log
+from bot.ports.backend import Credentials
+from bot.ports.records import Json
+from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.worker.deps import WorkerDeps
+from commands.admin.bodies import deny_body, grant_body, guardrail_body, limit_body
+from commands.admin.settle import read_settled
+from commands.admin.subcommands import (
+    CHANNEL,
+    DENY,
+    EFFECT,
+    GRANT,
+    GUARDRAIL,
+    LIMIT,
+    REVOKE,
+    UNTIL,
+    WHO,
+    WORDS,
+    WORDS_ADD,
+)
+from commands.grammar.choices import split_phrases
+from commands.grammar.options import Value
+from commands.grammar.subcommands import Instruction
+from commands.grammar.subjects import subject_of
+from commands.grammar.until import fixed_end
+from commands.sentences import Trouble
+from commands.sentences_access import already_over, confirmed_too_late, group_members_unknown, not_confirmable
+from commands.views.access_words import entry_line, everybody_meant, subject_text
+from commands.views.admin_change import done
+from commands.views.blocks import Message
+from commands.views.trouble import trouble_message
+
+CONFIRM_SECONDS = 3_600.0
+"""For so long a preview can be confirmed: later, what it says may no longer be what its reader has in mind."""
+
+
+def make_change(deps: WorkerDeps, invocation: Invocation, credentials: Credentials) -> Message:
+    """Make the change that the button carries and say what holds now. Nothing of a forged or outdated one is done.
+
+    Making it twice is making it once. Raises `ApiRefused` and `ApiUnavailable`.
+    """
+    instruction = read_settled(invocation.command)
+    trouble = not_confirmable() if instruction is None else _outdated(deps, invocation, instruction)
+    if instruction is None or trouble is not None:
+        log.warning("not confirmable", extra={"request_key": invocation.request_key, "member": invocation.member})
+        return trouble_message(trouble or not_confirmable())
+    view = _make(deps, invocation, credentials, instruction)
+    facts = {"change": instruction.path, "team": invocation.team, "member": invocation.member}
+    log.info("access changed", extra={"request_key": invocation.request_key, **facts})
+    return view
+
+
+def _make(deps: WorkerDeps, invocation: Invocation, credentials: Credentials, instruction: Instruction) -> Message:
+    values, team = instruction.values, invocation.team
+    match instruction.path:
+        case GRANT.path:
+            return _put(deps, credentials, subject_of(values[WHO.name], team), grant_body, values)
+        case LIMIT.path:
+            return _put(deps, credentials, subject_of(values[WHO.name], team), limit_body, values)
+        case GUARDRAIL.path:
+            return _put(deps, credentials, subject_of(values[CHANNEL.name], team), guardrail_body, values)
+        case DENY.path:
+            return _deny(deps, invocation, credentials, subject_of(values[WHO.name], team), values)
+        case REVOKE.path:
+            return _revoke(deps, credentials, subject_of(values[WHO.name], team), values)
+        case _:
+            return _words(deps, credentials, instruction)
+
+
+def _outdated(deps: WorkerDeps, invocation: Invocation, instruction: Instruction) -> Trouble | None:
+    try:
+        asked_at = float(invocation.message_ts or "")
+    except ValueError:
+        return not_confirmable()
+    if invocation.at - asked_at > CONFIRM_SECONDS:
+        return confirmed_too_late()
+    until = instruction.values.get(UNTIL.name)
+    return already_over() if until is not None and fixed_end(until) <= deps.authority.now() else None
+
+
+def _put(
+    deps: WorkerDeps,
+    credentials: Credentials,
+    subject: Subject,
+    body_of: Callable[[Mapping[str, Value], Entry | None], Json | None],
+    values: Mapping[str, Value],
+) -> Message:
+    """Replace a part of what is granted to a subject; remove the grant where nothing is left of it."""
+    standing = _standing(deps.access.list_grants(credentials), subject, deps)
+    body = body_of(values, standing)
+    if body is None:
+        deps.access.remove_grant(credentials, subject)
+        return done(f"Nothing is granted to {subject_text(subject.kind, subject.id)} any more.")
+    entry = deps.access.put_grant(credentials, subject, body)
+    return done("Done.", entry_line(entry))
+
+
+def _standing(entries: Sequence[Entry], subject: Subject, deps: WorkerDeps) -> Entry | None:
+    """The grant that counts for a subject; one that has ended has nothing that could stay."""
+    now = deps.authority.now()
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.effect is Effect.GRANT and entry.subject == subject and entry.counts_at(now)
+        ),
+        None,
+    )
+
+
+def _deny(
+    deps: WorkerDeps, invocation: Invocation, credentials: Credentials, subject: Subject, values: Mapping[str, Value]
+) -> Message:
+    body = deny_body(values)
+    if subject.kind is SubjectKind.USERGROUP:
+        try:
+            groups = deps.authority.usergroups.ask(deps.slack, invocation.team)
+        except (SlackRefused, SlackUnavailable) as error:
+            log.warning("user groups unknown", extra={"team": invocation.team, "code": str(error)})
+            return trouble_message(group_members_unknown())
+        body["reaches"] = sorted(groups.get(subject.id, frozenset()))
+    entry = deps.access.put_deny(credentials, subject, body)
+    return done("Done.", entry_line(entry))
+
+
+def _revoke(deps: WorkerDeps, credentials: Credentials, subject: Subject, values: Mapping[str, Value]) -> Message:
+    whom = everybody_meant(subject.kind, subject.id)
+    if values.get(EFFECT.name) == "deny":
+        deps.access.remove_deny(credentials, subject)
+        return done(f"There is no deny any more for {whom}.")
+    deps.access.remove_grant(credentials, subject)
+    return done(f"Nothing is granted to {subject_text(subject.kind, subject.id)} any more.")
+
+
+def _words(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:
+    named = {word.casefold(): word for word in split_phrases(instruction.values[WORDS.name])}
+    blocked = {word.casefold(): word for word in deps.access.read_words(credentials)}
+    if instruction.path == WORDS_ADD.path:
+        wanted = {**named, **blocked}
+    else:
+        wanted = {meaning: word for meaning, word in blocked.items() if meaning not in named}
+    if wanted.keys() != blocked.keys():
+        blocked = dict.fromkeys(deps.access.put_words(credentials, list(wanted.values())), "")
+    return done(f"{len(blocked)} words and phrases are blocked now.")

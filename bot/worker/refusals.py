@@ -1,0 +1,22 @@
+"""What the person reads when the backend refuses."""
+
+from __future__ import annotations
+
+from bot.ports.backend import ApiRefused
+from commands.sentences import ApiRefusal, Trouble, api_trouble
+
+
+def refusal_trouble(refused: ApiRefused, model: str | None, reference: str) -> Trouble:
+    """The sentence for a refusal; `model` is the one that was asked for."""
+    body = refused.body
+    refusal = ApiRefusal(
+        code=str(body.get("code")),
+        message=str(body.get("message") or ""),
+        field=body.get("field"),
+        given=body.get("given"),
+        allowed=body.get("allowed"),
+        available=tuple(body.get("available") or ()),
+        reference=body.get("reference") or reference,
+        limit=body.get("limit"),
+    )
+    return api_trouble(refusal, model)

@@ -1,0 +1,1 @@
+"""What can be said to `/imagine-admin`: who may do what, how much of it, and which words are blocked."""
