@@ -1,10 +1,9 @@
-"""Roles' trust policies on the local AWS: the template's own and those for a customer's roles, each attempt for real."""
+"""Roles' trust policies on the local AWS: the template's own, and a customer's role. Each attempt is made for real."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

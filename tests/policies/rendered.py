@@ -1,6 +1,6 @@
 """The IAM policies of `deploy/template.yaml` with every name filled in, for the linter and the policy simulator.
 
-`python -m tests.policies.rendered` prints them, one JSON object a line.
+`python -m tests.policies.rendered` prints them and those that the code makes, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from uuid import NAMESPACE_OID, uuid5
 
 from cfnlint.decode import cfn_yaml
 
+from backend_lambda.contract.actions import ROLE_ACTIONS, Action
+from backend_lambda.contract.guardrails import session_policy
 from deploy.cloudformation import TEMPLATE
+from deploy.own_roles import role_policy, trust_policy
 
 PARTITION, REGION, ACCOUNT, STACK, API = "aws", "us-east-1", "111122223333", "easel", "a1b2c3d4e5"
 API_ARN = f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT}:{API}/v1"
@@ -247,6 +250,20 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def made_elsewhere() -> list[Policy]:
+    """What isn't in the template but made by the code: policies for a customer's own roles, guardrails' sessions."""
+    own, worker = f"arn:{PARTITION}:iam::{ACCOUNT}:role/easel/own", template().arn("WorkerRole")
+    return [
+        Policy("deploy", Kind.TRUST, "trust-policy.one", trust_policy(worker, ["T1"]), own),
+        Policy("deploy", Kind.TRUST, "trust-policy.several", trust_policy(worker, ["T1", "T2"], "E1"), own),
+        *(
+            Policy("deploy", Kind.IDENTITY, f"role-policy.{role}", role_policy(API_ARN, role, ["tiny"]))
+            for role in ROLE_ACTIONS
+        ),
+        Policy("bot", Kind.IDENTITY, "guardrail", json.loads(session_policy(list(Action), ["tiny"], API_ARN))),
+    ]
+
+
 if __name__ == "__main__":
-    for policy in template().policies():
+    for policy in [*template().policies(), *made_elsewhere()]:
         print(json.dumps(asdict(policy)))

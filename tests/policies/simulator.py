@@ -14,8 +14,6 @@ FOLDER = Path(__file__).parent
 NODE = shutil.which("node")
 WITHOUT_NODE = "there is no node, so nothing was proved with the policy simulator: apt-get install nodejs npm"
 
-type_of_policy = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Question:

@@ -14,6 +14,8 @@ from tests.policies.rendered import ACCOUNT, API_ARN, Kind, Template, policy_of,
 from tests.policies.requests import Request, all_requests, example, meant, meant_for, open_requests, signed_requests
 from tests.policies.simulator import Question, Simulator
 
+pytestmark = pytest.mark.simulator
+
 OTHER_ACCOUNT = "999988887777"
 GUARDRAILS: list[tuple[tuple[Action, ...], tuple[str, ...]]] = [
     *(((action,), ()) for action in Action),

@@ -9,6 +9,8 @@ from tests.policies.attempts import ALLOWED, GOOD, REFUSED, Attempt, of_workspac
 from tests.policies.rendered import ACCOUNT, Kind, policy_of, template
 from tests.policies.simulator import Question, Simulator
 
+pytestmark = pytest.mark.simulator
+
 ROLES = ["ArtistRole", "TrainerRole", "OperatorRole", "AdminRole"]
 WORKER_ROLE = template().arn("WorkerRole")
 WORKER = f"arn:aws:sts::{ACCOUNT}:assumed-role/{WORKER_ROLE.rsplit('/', 1)[-1]}/easel-worker"
@@ -36,7 +38,8 @@ def may_assume(
         for action in attempt.actions()
     ]
     answers = iter(simulator.allows(questions))
-    return [all([next(answers) for _ in attempt.actions()]) for attempt in attempts]
+    of_each = [[next(answers) for _ in attempt.actions()] for attempt in attempts]
+    return [all(of_one) for of_one in of_each]
 
 
 def of_the_template(simulator: Simulator, owner: str, attempts: list[Attempt], **others: str) -> list[bool]:
