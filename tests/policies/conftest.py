@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.policies.rendered import template
@@ -9,11 +11,11 @@ from tests.policies.simulator import NODE, WITHOUT_NODE, Simulator
 
 
 @pytest.fixture(scope="session")
-def simulator() -> Simulator:
+def simulator() -> Iterator[Simulator]:
     """With every policy of the template kept under its own name."""
     if NODE is None:
         pytest.skip(WITHOUT_NODE)
-    simulator = Simulator()
-    for policy in template().policies():
-        simulator.keep(policy.name, policy.document)
-    return simulator
+    with Simulator() as simulator:
+        for policy in template().policies():
+            simulator.keep(policy.name, policy.document)
+        yield simulator

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -102,6 +102,10 @@ class Template:
 
     def policies(self) -> list[Policy]:
         """Every policy document in the template, wherever it stands."""
+        return list(self._policies)
+
+    @cached_property
+    def _policies(self) -> list[Policy]:
         return [policy for name, resource in self.resources.items() for policy in self._of(str(name), resource)]
 
     def role_of(self, function: str) -> str:

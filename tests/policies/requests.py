@@ -57,10 +57,15 @@ def open_requests() -> list[Request]:
     return [example(method, path) for method, path in template().routes(is_open=True)]
 
 
+def known_requests() -> list[Request]:
+    """Those of the template and those that roles are meant for, each once."""
+    meant_for_some = (example_of(route) for routes in ROUTES.values() for route in routes)
+    return list(dict.fromkeys([*signed_requests(), *meant_for_some]))
+
+
 def all_requests() -> list[Request]:
-    """Those of the template, those that roles are meant for, and every other method on the same paths, each once."""
-    known = [*signed_requests(), *(example_of(route) for routes in ROUTES.values() for route in routes)]
-    paths = dict.fromkeys(request.path for request in known)
+    """Every method on the paths of known requests."""
+    paths = dict.fromkeys(request.path for request in known_requests())
     methods = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
     return [Request(method, path) for path in paths for method in methods]
 

@@ -1,13 +1,13 @@
-// Puts questions to the policy simulator: {documents: {name: policy}, questions: [...]} on standard input, one answer for
-// each question, in their order, on standard output. See simulator.py for what a question is.
+// Puts questions to the policy simulator. Each line of standard input is {documents: {name: policy}, questions: [...]};
+// documents are kept for later lines. Each line of standard output has one answer for each question, in their order.
+// simulator.py says what a question is.
 import { anonymousPrincipal, runSimulation } from '@cloud-copilot/iam-simulate'
-import { text } from 'node:stream/consumers'
+import { createInterface } from 'node:readline'
 
-const { documents, questions } = JSON.parse(await text(process.stdin))
+const documents = {}
 const document = (name) => (name === null ? undefined : documents[name])
 
-const answers = []
-for (const question of questions) {
+async function answer(question) {
   const given = await runSimulation(
     {
       request: {
@@ -24,10 +24,13 @@ for (const question of questions) {
     },
     {}
   )
-  answers.push(
-    given.resultType === 'error'
-      ? { error: given.errors }
-      : { result: given.overallResult, ignored: given.result?.ignoredContextKeys ?? [] }
-  )
+  return given.resultType === 'error' ? { error: given.errors } : { result: given.overallResult }
 }
-process.stdout.write(JSON.stringify(answers))
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const asked = JSON.parse(line)
+  Object.assign(documents, asked.documents)
+  const answers = []
+  for (const question of asked.questions) answers.push(await answer(question))
+  process.stdout.write(JSON.stringify(answers) + '\n')
+}

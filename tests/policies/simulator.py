@@ -34,25 +34,42 @@ class Question:
 
 
 class Simulator:
-    """Keeps documents by name, so that a question is short, and answers many questions in one process."""
+    """One node process for as long as the context lasts. It keeps policies by name, so that a question is short."""
 
     def __init__(self) -> None:
+        assert NODE is not None, WITHOUT_NODE
         self._documents: dict[str, Any] = {}
+        self._untold: dict[str, Any] = {}
+        self._node = subprocess.Popen(
+            [NODE, "simulate.mjs"], cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._node.communicate(timeout=20)
 
     def keep(self, name: str, document: dict[str, Any]) -> str:
         """Remember a policy under a name; the same name always means the same document."""
-        assert self._documents.setdefault(name, document) == document, name
+        if name not in self._documents:
+            self._documents[name] = self._untold[name] = document
+        assert self._documents[name] == document, name
         return name
 
     def allows(self, questions: Sequence[Question]) -> list[bool]:
         """One answer each, in their order. AssertionError where the simulator finds the question itself wrong."""
-        asked = {"documents": self._documents, "questions": [vars(question) for question in questions]}
-        assert NODE is not None, WITHOUT_NODE
-        run = subprocess.run(
-            [NODE, "simulate.mjs"], cwd=FOLDER, input=json.dumps(asked), capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, f"{run.stderr[-2000:]}\nWas the simulator installed? make simulator"
-        answers = json.loads(run.stdout)
+        asked = {"documents": self._untold, "questions": [vars(question) for question in questions]}
+        assert self._node.stdin is not None and self._node.stdout is not None
+        try:
+            self._node.stdin.write(json.dumps(asked) + "\n")
+            self._node.stdin.flush()
+            answered = self._node.stdout.readline()
+        except BrokenPipeError:
+            answered = ""
+        assert answered, "the policy simulator ended. Was it installed? make simulator"
+        self._untold = {}
+        answers = json.loads(answered)
         assert len(answers) == len(questions)
         for question, answer in zip(questions, answers, strict=True):
             assert "error" not in answer, (question, answer)
