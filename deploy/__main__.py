@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend_lambda.contract.actions import ROLE_ACTIONS
 from deploy.cloudformation import stack_outputs
 from deploy.endpoints import EndpointFailed, EndpointPlan, create_endpoint
 from deploy.grants import grant_workspace
 from deploy.models import NotAModel, publish_model, read_card
-from deploy.own_roles import NoSuchPolicy, api_arn, role_policy, trust_policy
+from deploy.own_roles import NoSuchPolicy, add_verbs, print_policy
 from deploy.slack_credentials import store_slack_credentials
 
 
@@ -26,6 +24,7 @@ def main(session: Any | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     parser.add_argument("--stack", default="easel", help="the CloudFormation stack's name")
     verbs = parser.add_subparsers(dest="verb", required=True)
+    add_verbs(verbs)
     publish = verbs.add_parser("publish-model", help="upload a diffusers folder with easel.json for endpoints to load")
     publish.add_argument("folder", type=Path)
     endpoint = verbs.add_parser("create-endpoint", help="create a SageMaker endpoint for a published model")
@@ -39,19 +38,13 @@ def main(session: Any | None = None) -> int:
     grant = verbs.add_parser("grant-workspace", help="let a workspace's members act under the artist role")
     grant.add_argument("team_id", help="the workspace, such as T0123ABCD")
     grant.add_argument("--role-arn", help="another role than the stack's artist")
-    trust = verbs.add_parser("trust-policy", help="print whom a role of your own has to trust (docs/own-roles.md)")
-    trust.add_argument("--workspace", action="append", required=True, help="such as T0123ABCD; may be repeated")
-    trust.add_argument("--org", default="", help="the org's id, where the role is granted to a whole org")
-    permissions = verbs.add_parser("role-policy", help="print what a role of your own has to allow (docs/own-roles.md)")
-    permissions.add_argument("--role", choices=list(ROLE_ACTIONS), required=True, help="as much as this one may do")
-    permissions.add_argument("--models", default="", help="endpoints that may be asked, a,b,c; any when left out")
-    for verb in (trust, permissions):
-        verb.add_argument("--stack", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     session = session or boto3.Session()
     try:
         outputs = stack_outputs(session, arguments.stack)
-        if arguments.verb == "publish-model":
+        if arguments.verb in {"trust-policy", "role-policy"}:
+            print_policy(outputs, arguments)
+        elif arguments.verb == "publish-model":
             card = publish_model(session, arguments.folder, outputs["ModelsBucketName"])
             print(f"Published {card.title} as {card.name}.")
         elif arguments.verb == "create-endpoint":
@@ -67,11 +60,6 @@ def main(session: Any | None = None) -> int:
         elif arguments.verb == "slack-credentials":
             signing_secret, bot_token = getpass.getpass("Signing secret: "), getpass.getpass("Bot token (xoxb-…): ")
             store_slack_credentials(session, outputs["SlackSecretArn"], signing_secret, bot_token)
-        elif arguments.verb == "trust-policy":
-            _print_policy(trust_policy(outputs["WorkerRoleArn"], arguments.workspace, arguments.org))
-        elif arguments.verb == "role-policy":
-            models = [model for model in arguments.models.split(",") if model]
-            _print_policy(role_policy(api_arn(outputs), arguments.role, models))
         else:
             role_arn = arguments.role_arn or outputs["ArtistRoleArn"]
             grant_workspace(session, outputs["GrantsTableName"], arguments.team_id, role_arn)
@@ -79,10 +67,6 @@ def main(session: Any | None = None) -> int:
         print(f"Not done: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _print_policy(policy: dict[str, Any]) -> None:
-    print(json.dumps(policy, indent=2))
 
 
 if __name__ == "__main__":

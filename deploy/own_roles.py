@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import SUPPRESS, Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -107,6 +108,28 @@ def api_arn(outputs: Mapping[str, str]) -> str:
         raise NoSuchPolicy(f"{outputs['ApiUrl']} is not the address of an API.")
     _, partition, _, _, account, _ = outputs["WorkerRoleArn"].split(":", 5)
     return f"arn:{partition}:execute-api:{url['region']}:{account}:{url['api']}/{url['stage']}"
+
+
+def add_verbs(verbs: Any) -> None:
+    """`trust-policy` and `role-policy`, on argparse's subparsers."""
+    trust = verbs.add_parser("trust-policy", help="print whom a role of your own has to trust (docs/own-roles.md)")
+    trust.add_argument("--workspace", action="append", required=True, help="such as T0123ABCD; may be repeated")
+    trust.add_argument("--org", default="", help="the org's id, where the role is granted to a whole org")
+    permissions = verbs.add_parser("role-policy", help="print what a role of your own has to allow (docs/own-roles.md)")
+    permissions.add_argument("--role", choices=list(ROLE_ACTIONS), required=True, help="as much as this one may do")
+    permissions.add_argument("--models", default="", help="endpoints that may be asked, a,b,c; any when left out")
+    for verb in (trust, permissions):
+        verb.add_argument("--stack", default=SUPPRESS, help=SUPPRESS)
+
+
+def print_policy(outputs: Mapping[str, str], arguments: Namespace) -> None:
+    """What those verbs print: the policy that was asked for. Raises `NoSuchPolicy`."""
+    if arguments.verb == "trust-policy":
+        policy = trust_policy(outputs["WorkerRoleArn"], arguments.workspace, arguments.org)
+    else:
+        models = [model for model in arguments.models.split(",") if model]
+        policy = role_policy(api_arn(outputs), arguments.role, models)
+    print(json.dumps(policy, indent=2))
 
 
 def _trusts(principal: str, sid: str, action: str, condition: dict[str, Any]) -> dict[str, Any]:

@@ -86,8 +86,7 @@ class Template:
         self.resources: dict[str, Any] = self.document["Resources"]
         given = parameters or {}
         self._parameters = {
-            name: given.get(name, parameter.get("Default", f"given-{name}".lower()))
-            for name, parameter in self.document["Parameters"].items()
+            name: given.get(name, _default(name, parameter)) for name, parameter in self.document["Parameters"].items()
         }
 
     def arn(self, resource: str) -> str:
@@ -208,6 +207,10 @@ class Template:
         separator, parts = argument
         return str(separator).join(str(part) for part in _listed(self.render(parts)))
 
+    def _select(self, argument: Any) -> Any:
+        number, some = argument
+        return self.render(some)[int(number)]
+
     def _split(self, argument: Any) -> list[str]:
         separator, text = argument
         return str(self.render(text)).split(str(separator))
@@ -222,6 +225,7 @@ class Template:
         "Fn::Sub": _substitute,
         "Fn::If": _if,
         "Fn::Join": _join,
+        "Fn::Select": _select,
         "Fn::Split": _split,
     }
 
@@ -236,6 +240,11 @@ def policy_of(owner: str, kind: Kind) -> Policy:
     """The one policy of this kind that a resource has."""
     [policy] = [one for one in template().policies() if (one.owner, one.kind) == (owner, kind)]
     return policy
+
+
+def _default(name: str, parameter: Any) -> Any:
+    default = parameter.get("Default", f"given-{name}".lower())
+    return str(default).split(",") if parameter["Type"] == "CommaDelimitedList" else default
 
 
 def _documents(value: Any, where: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
