@@ -6,10 +6,12 @@ PORT ?= 0
 OUT ?= out
 PROMPT ?= a large red circle on a white background
 REQUIREMENTS := requirements.txt constraints.txt $(wildcard */requirements.txt)
+SIMULATOR := tests/policies/node_modules
+SHELL := bash
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install run imagine test check lint format types imports template generated tiny-model evaluate bench clean
+.PHONY: help install run imagine test check lint format types imports template policies simulator generated tiny-model evaluate bench clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,10 +33,10 @@ imagine: install ## Paint PROMPT="…" through the whole system, without a brows
 	@$(BIN)/python -m deploy.local imagine --prompt "$$EASEL_PROMPT" --out $(OUT)
 imagine: export EASEL_PROMPT = $(PROMPT)
 
-test: install ## Run the tests
+test: install simulator ## Run the tests
 	@$(BIN)/python -m pytest
 
-check: install lint types imports template test ## Everything CI checks
+check: install lint types imports template policies test ## Everything CI checks
 
 lint: install ## Style and mistakes (ruff)
 	@$(BIN)/ruff check .
@@ -60,6 +62,23 @@ template: install $(VENV)-sam/.installed ## The deployment's template (cfn-lint,
 	@$(BIN)/cfn-lint deploy/template.yaml
 	@$(VENV)-sam/bin/sam validate --lint --template deploy/template.yaml --region us-east-1
 
+$(VENV)-lint/.installed: deploy/lint-requirements.txt
+	@echo "Installing the linter of IAM policies, apart because it needs an older setuptools ..."
+	@$(PYTHON) -m venv $(VENV)-lint
+	@$(VENV)-lint/bin/python -m pip install --disable-pip-version-check -q -r deploy/lint-requirements.txt
+	@touch $@
+
+policies: install $(VENV)-lint/.installed ## Every IAM policy, linted (parliament)
+	@set -o pipefail; PYTHONPATH=. $(BIN)/python -m tests.policies.rendered | $(VENV)-lint/bin/python tests/policies/lint.py
+
+simulator: $(SIMULATOR)/.installed ## The policy simulator that tests ask, where there is a node to run it
+
+$(SIMULATOR)/.installed: tests/policies/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "Installing the policy simulator for the tests ..."; \
+	  npm ci --prefix tests/policies --ignore-scripts --silent && touch $@; \
+	else echo "There is no npm, so the tests skip what the policy simulator proves: apt-get install nodejs npm"; fi
+
 generated: install ## Write the generated files anew (tests notice stale ones)
 	@$(BIN)/python -m backend_lambda.api.openapi > backend_lambda/api/openapi.json
 	@$(BIN)/python -m backend_lambda.api.reference > docs/api-reference.md
@@ -76,4 +95,4 @@ bench: install ## Figures: ack, cold start, the platform's overhead; out/bench.j
 	@$(BIN)/python -m deploy.local bench
 
 clean: ## Remove what was built and installed
-	rm -rf $(VENV) $(VENV)-sam out build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-sam $(VENV)-lint $(SIMULATOR) out build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -20,6 +20,7 @@ from deploy.access import Operator, describe
 from deploy.cloudformation import stack_outputs
 from deploy.endpoints import EndpointFailed, EndpointPlan, create_endpoint
 from deploy.models import NotAModel, publish_model, read_card
+from deploy.own_roles import NoSuchPolicy, add_verbs, print_policy
 from deploy.slack_credentials import Incomplete, SlackCredentials, store_slack_credentials
 
 
@@ -28,6 +29,7 @@ def main(session: Any | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     parser.add_argument("--stack", default="easel", help="the CloudFormation stack's name")
     verbs = parser.add_subparsers(dest="verb", required=True)
+    add_verbs(verbs)
     publish = verbs.add_parser("publish-model", help="upload a diffusers folder with easel.json for endpoints to load")
     publish.add_argument("folder", type=Path)
     endpoint = verbs.add_parser("create-endpoint", help="create a SageMaker endpoint for a published model")
@@ -67,7 +69,9 @@ def main(session: Any | None = None) -> int:
     session = session or boto3.Session()
     try:
         outputs = stack_outputs(session, arguments.stack)
-        if arguments.verb == "publish-model":
+        if arguments.verb in {"trust-policy", "role-policy"}:
+            print_policy(outputs, arguments)
+        elif arguments.verb == "publish-model":
             card = publish_model(session, arguments.folder, outputs["ModelsBucketName"])
             print(f"Published {card.title} as {card.name}.")
         elif arguments.verb == "create-endpoint":
@@ -86,7 +90,7 @@ def main(session: Any | None = None) -> int:
             print(manifest_text(outputs["SlackRequestUrl"], is_distributed=not arguments.by_hand), end="")
         else:
             _access(Operator.of(session, outputs), arguments)
-    except (NotAModel, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
+    except (NotAModel, NoSuchPolicy, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
         print(f"Not done: {error}", file=sys.stderr)
         return 1
     except Refusal as refusal:
