@@ -147,7 +147,8 @@ def test_tokens_are_decrypted_only_as_those_of_a_workspace(resources: dict[str, 
     assert found
     for role, statement in found:
         assert set(statement["Action"]) <= {"kms:Decrypt", "kms:GenerateDataKey"}, role
-        assert statement["Condition"]["StringLike"]["kms:EncryptionContext:workspace"], role
+        bound_to = "tenant" if role in {"ApiRole", "WebhooksRole"} else "workspace"
+        assert list(statement["Condition"]["StringLike"]) == [f"kms:EncryptionContext:{bound_to}"], role
 
 
 def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -> None:
