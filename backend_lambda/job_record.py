@@ -11,6 +11,7 @@ from typing import TypedDict
 from backend_lambda.contract.errors import JobFailure
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
+from backend_lambda.usage import Count
 
 NOT_BEGUN = -1
 """`step` of a job that has reported no progress."""
@@ -22,7 +23,8 @@ class JobRecord:
 
     `due_at` is when a sweeper looks at it next; None says that it is settled: final, announced, nothing left to do.
     `attempts` counts the starts that were tried, the last one at `attempted_at`; `step` is the last one reported.
-    `output_location` and `failure_location` are where SageMaker says it puts its answer.
+    `output_location` and `failure_location` are where SageMaker says it puts its answer. `holds` is what the job has
+    of the limits' counters: reserved while it is open, used once it is final.
     """
 
     job_id: str
@@ -47,6 +49,7 @@ class JobRecord:
     grid: JobGrid | None = None
     model_seconds: float | None = None
     failure: JobFailure | None = None
+    holds: tuple[Count, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -80,6 +83,7 @@ class JobChanges(TypedDict, total=False):
     grid: JobGrid | None
     model_seconds: float
     failure: JobFailure
+    holds: tuple[Count, ...]
 
 
 def job_prefix(tenant: str, job_id: str) -> str:

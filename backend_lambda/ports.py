@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from backend_lambda.contract.access import BlockedWords, Entry
 from backend_lambda.contract.endpoints import EndpointStatus
 from backend_lambda.contract.events import JobEvent
 from backend_lambda.contract.job_state import JobState
+from backend_lambda.contract.jobs import JobPicture
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.usage import Count, Reservation, Usage
 from endpoint.contract import ModelCard
 
 
@@ -20,6 +23,22 @@ class Overtaken(Exception):
     def __init__(self, record: JobRecord | None) -> None:
         super().__init__("the record is not as expected" if record else "there is no such record")
         self.record = record
+
+
+class OverLimit(Exception):
+    """Something could not be reserved: `reached` are the reservations that do not fit, each with what is used now."""
+
+    def __init__(self, reached: Sequence[tuple[Reservation, int]]) -> None:
+        super().__init__("a limit is reached")
+        self.reached = list(reached)
+
+
+class StoreBusy(Exception):
+    """Too many others write the same at the same time: nothing was changed, and later is worth a try."""
+
+
+class ModerationUnavailable(Exception):
+    """The moderation service could not be asked."""
 
 
 class StartRefused(Exception):
@@ -43,10 +62,17 @@ class JobPage:
 
 
 class JobStore(Protocol):
-    """Every job that there ever was. Reads see every write that came before."""
+    """Every job that there ever was, and the counters of what they use. Reads see every write that came before.
 
-    def create(self, record: JobRecord) -> JobRecord | None:
-        """Record a new job. Where one with its id exists, nothing changes and that one is returned."""
+    Writes raise `StoreBusy`, and then have changed nothing.
+    """
+
+    def create(self, record: JobRecord, reservations: Sequence[Reservation] = ()) -> JobRecord | None:
+        """Record a new job and, in the same step, count what it holds. Where one with its id exists, nothing changes
+        and that one is returned. `reservations` are of the record's `holds`, one for each.
+
+        Raises `OverLimit` where one of them does not fit; then nothing changes.
+        """
 
     def get(self, job_id: str) -> JobRecord | None:
         """The job, or None."""
@@ -59,12 +85,18 @@ class JobStore(Protocol):
         when: Collection[JobState],
         attempts: int | None = None,
         step_below: int | None = None,
+        counts: Sequence[Count] = (),
     ) -> JobRecord:
         """Apply `changes` in one step if the job is in one of the states `when` and, where given, has had exactly
-        `attempts` starts and has reported a step below `step_below`. Returns the record after the change.
+        `attempts` starts and has reported a step below `step_below`. In the same step, counters change by `counts`; a
+        counter that is gone, or holds less than is to be taken from it, stays as it is. Returns the record after the
+        change.
 
         Raises `Overtaken` where a condition does not hold.
         """
+
+    def usage(self, counters: Collection[str]) -> Usage:
+        """What these counters hold."""
 
     def page(
         self, tenant: str, *, limit: int, after: str | None, state: JobState | None, member: str | None
@@ -128,11 +160,16 @@ class EventBus(Protocol):
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """An endpoint that people can name, the SageMaker endpoint behind it, and its model's card."""
+    """An endpoint that people can name, the SageMaker endpoint behind it, and its model's card.
+
+    `pace` is how long it has taken of late: seconds for one step of one picture of a million pixels. None before its
+    first job.
+    """
 
     name: str
     sagemaker_endpoint_name: str
     card: ModelCard
+    pace: float | None = None
 
 
 class EndpointCatalog(Protocol):
@@ -143,6 +180,49 @@ class EndpointCatalog(Protocol):
 
     def entries(self) -> list[CatalogEntry]:
         """All of them, by name."""
+
+
+class PaceBook(Protocol):
+    """How fast the endpoints are, learnt from the jobs that they have done."""
+
+    def note(self, endpoint: str, *, steps_of_megapixels: float, seconds: float) -> None:
+        """A job took `seconds` for so many steps of a million pixels. Best effort: what can't be written is lost."""
+
+
+class Access(Protocol):
+    """What a tenant has set: `access_ports.TenantAccess` is one."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All of its grants and denies, also those that have ended."""
+
+    @property
+    def words(self) -> BlockedWords:
+        """Words and phrases that no prompt may have."""
+
+
+class AccessReader(Protocol):
+    """Who may do what, and how much: `access_ports.AccessStore`, as far as jobs need it."""
+
+    def read(self, tenant: str) -> Access:
+        """All of a tenant's."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a moderation says: `refused_for` is the word or label that it objects to; None where it does not."""
+
+    refused_for: str | None = None
+
+
+class Moderation(Protocol):
+    """Looks at what is asked for, and at what has come of it."""
+
+    def check_prompt(self, tenant: str, text: str) -> Verdict:
+        """Whether a member of the tenant may ask for this. Raises `ModerationUnavailable`."""
+
+    def check_pictures(self, pictures: Sequence[JobPicture]) -> Verdict:
+        """Whether these may be shown to anyone. Raises `ModerationUnavailable`."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +278,8 @@ class Ports:
     bus: EventBus
     clock: Clock
     timing: Timing
+    moderation: Moderation
+    paces: PaceBook
 
 
 @dataclass(frozen=True)
@@ -212,4 +294,7 @@ class SubmittingPorts(StartingPorts):
     """And to take new ones."""
 
     catalog: EndpointCatalog
+    access: AccessReader
+    recent_access: AccessReader
+    """May lag five seconds behind: nothing is refused by it alone."""
     pick_seed: Callable[[], int]

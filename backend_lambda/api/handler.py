@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from backend_lambda import wiring
-from backend_lambda.api import audit, endpoints, grants, jobs, words
+from backend_lambda.api import audit, endpoints, grants, jobs, limits, words
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
@@ -18,6 +18,7 @@ from backend_lambda.callers import UnknownCaller
 from backend_lambda.contract.access import BlockedWords, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
 from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.ports import ModerationUnavailable, StoreBusy
 from backend_lambda.usecases.describe_failure import new_reference
 from backend_lambda.usecases.refusals import Refusal
 
@@ -27,6 +28,7 @@ PATHS = {
     "/endpoints/<endpoint>/jobs": {"POST"},
     "/jobs": {"GET"},
     "/jobs/<job_id>": {"GET", "DELETE"},
+    "/limits": {"GET"},
     "/grants": {"GET"},
     "/grants/<kind>/<id>": {"PUT", "DELETE"},
     "/denies/<kind>/<id>": {"PUT", "DELETE"},
@@ -44,6 +46,7 @@ BODIES: dict[str, type[BaseModel]] = {
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
 app.include_router(jobs.router)
 app.include_router(endpoints.router)
+app.include_router(limits.router)
 app.include_router(grants.router)
 app.include_router(audit.router)
 app.include_router(words.router)
@@ -101,6 +104,25 @@ def _unknown_caller(error: UnknownCaller) -> Response[str]:
     return answer(ErrorBody(code=ErrorCode.NOT_ALLOWED, message="This principal may not use Easel."))
 
 
+def _busy(_: StoreBusy) -> Response[str]:
+    return answer(
+        ErrorBody(
+            code=ErrorCode.TOO_MANY_REQUESTS,
+            message="Too many requests count against the same limits just now. Try again in a few seconds.",
+        )
+    )
+
+
+def _not_moderated(_: ModerationUnavailable) -> Response[str]:
+    wiring.logger().exception("the moderation could not be asked")
+    return answer(
+        ErrorBody(
+            code=ErrorCode.ENDPOINT_UNAVAILABLE,
+            message="The moderation that looks at every prompt does not answer just now. Try again in a minute.",
+        )
+    )
+
+
 def _no_route(_: NotFoundError) -> Response[str]:
     return answer(
         ErrorBody(
@@ -147,6 +169,8 @@ for _kind, _answer in {
     Refusal: _refused,
     RequestValidationError: _invalid,
     UnknownCaller: _unknown_caller,
+    StoreBusy: _busy,
+    ModerationUnavailable: _not_moderated,
     NotFoundError: _no_route,
     Exception: _unexpected,
 }.items():

@@ -35,7 +35,7 @@ LIST_PARAMETERS = ("limit", "member", "next", "state")
         "Records the job and hands it to the model; the pictures come later (read the job, or listen on the bus). "
         "The same idempotency key from the same tenant answers the same job; with another request it is a conflict. "
         "`context` is not compared: the first one stays. A job that the endpoint refuses for good is answered in state "
-        "`failed`."
+        "`failed`. Where a limit is reached, `limit` says which, and nothing is counted."
     ),
     response_description="The job, accepted or further",
     responses=errors(
@@ -46,6 +46,9 @@ LIST_PARAMETERS = ("limit", "member", "next", "state")
         ErrorCode.IDEMPOTENCY_CONFLICT,
         ErrorCode.TOO_LARGE,
         ErrorCode.INVALID_REQUEST,
+        ErrorCode.BLOCKED_WORDS,
+        ErrorCode.LIMIT_REACHED,
+        ErrorCode.ENDPOINT_UNAVAILABLE,
     ),
 )
 def submit(

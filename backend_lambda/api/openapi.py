@@ -31,6 +31,7 @@ def document() -> dict[str, Any]:
             tags=[
                 Tag(name="jobs", description="Asking for pictures."),
                 Tag(name="endpoints", description="The models that can be asked."),
+                Tag(name="limits", description="How much of it is left."),
                 Tag(name="access", description="Who may do what, and what was changed about it."),
             ],
             security_schemes={

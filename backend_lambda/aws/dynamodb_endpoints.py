@@ -1,4 +1,8 @@
-"""The catalog of endpoints in DynamoDB: hash key `name`; `sagemaker_endpoint_name`; `card`, a `ModelCard` as JSON."""
+"""The catalog of endpoints in DynamoDB: hash key `name`; `sagemaker_endpoint_name`; `card`, a `ModelCard` as JSON.
+
+`paced_jobs`, `paced_ms`, `paced_work` are sums over the jobs of late: how many, their milliseconds, their work in steps
+of a thousand pixels.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from pydantic import ValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from backend_lambda.aws.clients import Client
 from backend_lambda.ports import CatalogEntry
@@ -16,6 +20,8 @@ from endpoint.contract import ModelCard
 logger = logging.getLogger(__name__)
 
 _FRESH_SECONDS = 30.0
+_REMEMBERED_JOBS = 64
+"""When so many jobs are summed up, the sums are halved: the pace is that of about the last fifty."""
 
 
 class DynamoEndpointCatalog:
@@ -50,6 +56,51 @@ class DynamoEndpointCatalog:
         return sorted((entry for entry in found if entry is not None), key=lambda entry: entry.name)
 
 
+class DynamoPaceBook:
+    """`PaceBook` on the same table. Sums are added to in one step, so that no job is lost between two writers."""
+
+    def __init__(self, client: Client, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def note(self, endpoint: str, *, steps_of_megapixels: float, seconds: float) -> None:
+        work, milliseconds = round(steps_of_megapixels * 1_000), round(seconds * 1_000)
+        if work < 1:
+            return
+        try:
+            # An endpoint that is gone must not come back as half an item.
+            sums = self._add(endpoint, "attribute_exists(#name)", 1, milliseconds, work)
+            if sums[0] >= _REMEMBERED_JOBS:
+                # Of those who come here at the same time, one halves.
+                self._add(endpoint, "paced_jobs >= :most", *(-(part // 2) for part in sums))
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return
+            logger.warning("an endpoint's pace was not noted", extra={"endpoint": endpoint}, exc_info=True)
+
+    def _add(self, endpoint: str, condition: str, jobs: int, milliseconds: int, work: int) -> tuple[int, int, int]:
+        values = {":jobs": jobs, ":ms": milliseconds, ":work": work}
+        if ":most" in condition:
+            values[":most"] = _REMEMBERED_JOBS
+        answer = self._client().update_item(
+            TableName=self._table,
+            Key={"name": {"S": endpoint}},
+            UpdateExpression="ADD paced_jobs :jobs, paced_ms :ms, paced_work :work",
+            ConditionExpression=condition,
+            **({"ExpressionAttributeNames": {"#name": "name"}} if "#name" in condition else {}),
+            ExpressionAttributeValues={name: {"N": str(value)} for name, value in values.items()},
+            ReturnValues="UPDATED_NEW",
+        )
+        found = answer["Attributes"]
+        return int(found["paced_jobs"]["N"]), int(found["paced_ms"]["N"]), int(found["paced_work"]["N"])
+
+
+def _pace(item: Mapping[str, Any]) -> float | None:
+    work = float(item["paced_work"]["N"]) if "paced_work" in item else 0.0
+    # Milliseconds by steps of a thousand pixels are seconds by steps of a million.
+    return float(item["paced_ms"]["N"]) / work if work > 0 else None
+
+
 def _read(item: Mapping[str, Any]) -> CatalogEntry | None:
     """An item that can't be read is no endpoint: the others stay usable."""
     name = item["name"]["S"]
@@ -58,7 +109,8 @@ def _read(item: Mapping[str, Any]) -> CatalogEntry | None:
             name=name,
             sagemaker_endpoint_name=item["sagemaker_endpoint_name"]["S"],
             card=ModelCard.model_validate_json(item["card"]["S"]),
+            pace=_pace(item),
         )
-    except (KeyError, ValidationError):
+    except (KeyError, ValueError):
         logger.exception("endpoint that can't be read", extra={"endpoint": name})
         return None

@@ -11,6 +11,7 @@ from backend_lambda.contract.errors import JobFailure
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.usage import Count, Measure
 
 Attribute = dict[str, str]
 Item = dict[str, Attribute]
@@ -41,6 +42,10 @@ def _pictures(value: tuple[JobPicture, ...]) -> Attribute:
     return {"S": json.dumps([picture.model_dump(mode="json") for picture in value])}
 
 
+def _holds(value: tuple[Count, ...]) -> Attribute:
+    return {"S": json.dumps([[count.counter, count.measure.value, count.amount] for count in value])}
+
+
 _WRITE: dict[str, Callable[[Any], Attribute]] = {
     "state": lambda state: _text(state.value),
     "due_at": _time,
@@ -55,6 +60,7 @@ _WRITE: dict[str, Callable[[Any], Attribute]] = {
     "grid": _model,
     "model_seconds": _number,
     "failure": _model,
+    "holds": _holds,
 }
 
 
@@ -122,4 +128,7 @@ def from_item(item: Mapping[str, Attribute]) -> JobRecord:
         grid=JobGrid.model_validate_json(grid) if grid else None,
         model_seconds=float(seconds["N"]) if seconds else None,
         failure=JobFailure.model_validate_json(failure) if failure else None,
+        holds=tuple(
+            Count(counter, Measure(measure), amount) for counter, measure, amount in json.loads(text("holds") or "[]")
+        ),
     )

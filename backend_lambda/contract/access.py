@@ -194,12 +194,14 @@ class Allowance(Model):
 
 
 class AllowanceList(Model):
-    """What the caller may still do here: `GET /limits`."""
+    """What the caller may still do here: `GET /limits`. Of `models`, None allows any; an empty list none, where the
+    lists of several entries have nothing in common.
+    """
 
     allowances: list[Allowance]
     max_pixels: int | None = None
     max_steps: int | None = None
-    models: list[str] = Field(default_factory=list)
+    models: list[str] | None = None
 
 
 class BlockedWords(Model):

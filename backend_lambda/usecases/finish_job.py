@@ -12,9 +12,10 @@ from backend_lambda.contract.errors import JobFailure, JobFailureCode
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture
 from backend_lambda.job_record import JobChanges, JobRecord
-from backend_lambda.ports import Overtaken, Ports
+from backend_lambda.ports import ModerationUnavailable, Overtaken, Ports, Verdict
 from backend_lambda.usecases.describe_failure import describe, describe_endpoint_error, find_endpoint_error
-from backend_lambda.usecases.settle_job import conclude, remove_files, settle_job
+from backend_lambda.usecases.reserve_usage import steps_of_megapixels
+from backend_lambda.usecases.settle_job import conclude, has_refused_pictures, remove_files, settle_job
 from endpoint.contract import MANIFEST_NAME, EndpointError, EndpointErrorCode, Manifest
 
 logger = logging.getLogger(__name__)
@@ -45,8 +46,10 @@ class Completion:
 def finish_job(completion: Completion, ports: Ports) -> JobRecord | None:
     """Settle the job, once, whatever came before and however often this is told. Returns it, or None if it is unknown.
 
-    A job whose manifest lies in the bucket has succeeded, whatever SageMaker says: it may have run twice.
-    Raises what the ports raise; then it is to be told again.
+    A job whose manifest lies in the bucket has succeeded, whatever SageMaker says: it may have run twice. But where the
+    moderation refuses its pictures it has failed, and they are deleted.
+    Raises what the ports raise; then it is to be told again. So it is where the moderation can't be asked; only when
+    the job's time is up it fails without having been looked at.
     """
     record = ports.jobs.get(completion.job_id)
     if record is None:
@@ -57,16 +60,25 @@ def finish_job(completion: Completion, ports: Ports) -> JobRecord | None:
             record = conclude(record, _end(record, completion, ports), ports)
         except Overtaken as overtaken:
             record = overtaken.record or record
-    if record.state in {JobState.CANCELLED, JobState.DELETED}:
+        else:
+            _learn_from(record, ports)
+    if record.state in {JobState.CANCELLED, JobState.DELETED} or has_refused_pictures(record):
         # It was painted in vain: nobody is to see this.
         remove_files(record, ports)
     return settle_job(record, ports)
 
 
+def _learn_from(record: JobRecord, ports: Ports) -> None:
+    """Whoever finished a job tells how long it took; dying before this loses one job of many."""
+    if record.model_seconds is not None:
+        work = steps_of_megapixels(record.settings)
+        ports.paces.note(record.endpoint, steps_of_megapixels=work, seconds=record.model_seconds)
+
+
 def _end(record: JobRecord, completion: Completion, ports: Ports) -> JobChanges:
     content = ports.pictures.read(record.prefix + MANIFEST_NAME)
     if content is not None:
-        return _succeeded(record, content, ports)
+        return _painted(record, completion, content, ports)
     reason = (completion.reason or "")[:_LONGEST_LOGGED_REASON]
     logged = {"job_id": record.job_id, "outcome": completion.outcome.value, "reason": reason}
     match completion.outcome:
@@ -99,7 +111,7 @@ def _failed(failure: JobFailure, logged: dict[str, str]) -> JobChanges:
     return {"state": JobState.FAILED, "failure": failure}
 
 
-def _succeeded(record: JobRecord, content: bytes, ports: Ports) -> JobChanges:
+def _painted(record: JobRecord, completion: Completion, content: bytes, ports: Ports) -> JobChanges:
     logged = {"job_id": record.job_id}
     try:
         manifest = Manifest.model_validate_json(content)
@@ -112,13 +124,25 @@ def _succeeded(record: JobRecord, content: bytes, ports: Ports) -> JobChanges:
         logged["reason"] = "the manifest names another job's files, or none"
         return _failed(describe(JobFailureCode.MODEL_FAILED), logged)
     bucket = ports.pictures.bucket
+    pictures = tuple(
+        JobPicture(bucket=bucket, **picture.model_dump(exclude={"sha256"})) for picture in manifest.pictures
+    )
+    seconds = manifest.timings.total_seconds
+    try:
+        verdict = ports.moderation.check_pictures(pictures)
+    except ModerationUnavailable:
+        if completion.outcome is not Outcome.LOST:
+            raise
+        # The last one who looks at it: what nobody could check is not shown.
+        verdict = Verdict("not checked: the moderation could not be asked")
+    if verdict.refused_for is not None:
+        logged["reason"] = verdict.refused_for
+        return {**_failed(describe(JobFailureCode.MODERATED), logged), "model_seconds": seconds}
     return {
         "state": JobState.SUCCEEDED,
-        "pictures": tuple(
-            JobPicture(bucket=bucket, **picture.model_dump(exclude={"sha256"})) for picture in manifest.pictures
-        ),
+        "pictures": pictures,
         "grid": JobGrid(bucket=bucket, **manifest.grid.model_dump()) if manifest.grid else None,
-        "model_seconds": manifest.timings.total_seconds,
+        "model_seconds": seconds,
     }
 
 

@@ -70,3 +70,15 @@ class IdempotencyConflict(Refusal):
     """The key was used with another request."""
 
     code = ErrorCode.IDEMPOTENCY_CONFLICT
+
+
+class LimitReached(Refusal):
+    """`limit` is used up, or what is left of it is not enough."""
+
+    code = ErrorCode.LIMIT_REACHED
+
+
+class WordsBlocked(Refusal):
+    """The prompt has a word that the tenant has blocked: `given` names it."""
+
+    code = ErrorCode.BLOCKED_WORDS

@@ -8,24 +8,26 @@ from math import sqrt
 
 from backend_lambda.contract.jobs import Settings, SubmitJob
 from backend_lambda.contract.limits import MAX_ASPECT, MAX_SEED, MAX_SIDE, MIN_SIDE
+from backend_lambda.usecases.applicable_limits import ApplicableLimits, Ceiling
+from backend_lambda.usecases.limit_sentences import allows_at_most
 from backend_lambda.usecases.refusals import FieldRefused
 from endpoint.contract import ModelCard
 
+NO_LIMITS = ApplicableLimits()
 
-def resolve_settings(request: SubmitJob, card: ModelCard, pick_seed: Callable[[], int]) -> Settings:
-    """The request with the model's defaults filled in. Raises `FieldRefused` for what this model can't do.
+
+def resolve_settings(
+    request: SubmitJob, card: ModelCard, pick_seed: Callable[[], int], limits: ApplicableLimits = NO_LIMITS
+) -> Settings:
+    """The request with the model's defaults filled in, or with what `limits` allow where that is less. Raises
+    `FieldRefused` for what this model can't do and for what is asked for beyond the limits.
 
     An aspect ratio becomes the size that fits it best at about the model's native number of pixels. Sides are always
     multiples of the model's `size_multiple`, and the size is never over its `max_pixels`.
     """
-    steps = request.steps if request.steps is not None else card.default_steps
-    if steps > card.max_steps:
-        raise FieldRefused(
-            f"The model {card.title} takes at most {card.max_steps} steps.",
-            field="steps",
-            given=str(steps),
-            allowed=f"1 to {card.max_steps}",
-        )
+    steps = _steps(request, card, limits)
+    if limits.max_pixels is not None and limits.max_pixels.most < card.max_pixels:
+        card = _within(limits.max_pixels, request, card)
     width, height = _size(request, card)
     seed = request.seed if request.seed is not None else pick_seed()
     guidance = request.guidance_scale if request.guidance_scale is not None else card.default_guidance_scale
@@ -38,6 +40,49 @@ def resolve_settings(request: SubmitJob, card: ModelCard, pick_seed: Callable[[]
         steps=steps,
         guidance_scale=guidance,
     )
+
+
+def _steps(request: SubmitJob, card: ModelCard, limits: ApplicableLimits) -> int:
+    steps = request.steps if request.steps is not None else card.default_steps
+    if steps > card.max_steps:
+        raise FieldRefused(
+            f"The model {card.title} takes at most {card.max_steps} steps.",
+            field="steps",
+            given=str(steps),
+            allowed=f"1 to {card.max_steps}",
+        )
+    ceiling = limits.max_steps
+    if ceiling is None or steps <= ceiling.most:
+        return steps
+    if request.steps is None:
+        return ceiling.most
+    raise FieldRefused(
+        f"{allows_at_most(ceiling.by)} {ceiling.most} steps.",
+        field="steps",
+        given=str(steps),
+        allowed=f"1 to {ceiling.most}",
+    )
+
+
+def _within(ceiling: Ceiling, request: SubmitJob, card: ModelCard) -> ModelCard:
+    """The card of the same model, were it made for no more pixels. Raises `FieldRefused` where the request asks for
+    more, or no size is small enough.
+    """
+    smallest = -(-MIN_SIDE // card.size_multiple) * card.size_multiple
+    side = int(sqrt(ceiling.most)) // card.size_multiple * card.size_multiple
+    asked = (request.width or 0) * (request.height or 0)
+    if asked > ceiling.most or side < smallest:
+        such_as = f", such as {side}x{side}" if side >= smallest else ""
+        raise FieldRefused(
+            f"{allows_at_most(ceiling.by)} {ceiling.most} pixels in a picture.",
+            field="width",
+            given=f"{request.width}x{request.height}" if asked else f"{card.native_width}x{card.native_height}",
+            allowed=f"at most {ceiling.most} pixels in all{such_as}",
+        )
+    native = (card.native_width, card.native_height)
+    if native[0] * native[1] > ceiling.most:
+        native = (side, side)
+    return card.model_copy(update={"max_pixels": ceiling.most, "native_width": native[0], "native_height": native[1]})
 
 
 def _size(request: SubmitJob, card: ModelCard) -> tuple[int, int]:

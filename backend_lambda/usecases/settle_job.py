@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from backend_lambda.contract.errors import JobFailure
+from backend_lambda.contract.errors import JobFailure, JobFailureCode
 from backend_lambda.contract.events import JobCancelled, JobFailed, JobSucceeded
 from backend_lambda.contract.job_state import JobState, sources_of
 from backend_lambda.job_record import JobChanges, JobRecord
 from backend_lambda.ports import Overtaken, Ports
+from backend_lambda.usage import changes_between
+from backend_lambda.usecases.settle_usage import used_by
 from endpoint.contract import CANCELLED_NAME
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ def settle_job(record: JobRecord, ports: Ports) -> JobRecord:
         case JobState.SUCCEEDED:
             ports.bus.publish(_succeeded(record))
         case JobState.FAILED:
+            if has_refused_pictures(record):
+                remove_files(record, ports)
             ports.bus.publish(_failed(record))
         case JobState.CANCELLED:
             ports.pictures.write(record.prefix + CANCELLED_NAME, b"", "text/plain")
@@ -51,12 +55,26 @@ def fail_job(record: JobRecord, failure: JobFailure, ports: Ports) -> JobRecord:
     return settle_job(conclude(record, {"state": JobState.FAILED, "failure": failure}, ports), ports)
 
 
+def has_refused_pictures(record: JobRecord) -> bool:
+    """Whether it has been painted, and nobody is to see that."""
+    return record.failure is not None and record.failure.code is JobFailureCode.MODERATED
+
+
 def conclude(record: JobRecord, changes: JobChanges, ports: Ports) -> JobRecord:
-    """Move the job to the final state in `changes`, unsettled. Raises `Overtaken` where that move is not legal now."""
+    """Move the job to the final state in `changes`, unsettled, and give back what it held of limits and has not used,
+    in the same step. Raises `Overtaken` where that move is not legal now.
+
+    What an open job holds never changes, so `record` may be out of date.
+    """
     now = ports.clock.now()
     final = JobChanges(finished_at=now, due_at=now + ports.timing.announcement)
     final.update(changes)
-    moved = ports.jobs.update(record.job_id, final, when=sources_of(changes["state"]))
+    used = used_by(record, changes, now)
+    if used != record.holds:
+        final["holds"] = used
+    moved = ports.jobs.update(
+        record.job_id, final, when=sources_of(changes["state"]), counts=changes_between(record.holds, used)
+    )
     logger.info("job concluded", extra={"job_id": record.job_id, "state": moved.state.value})
     return moved
 

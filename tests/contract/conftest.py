@@ -59,7 +59,7 @@ def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def aws(ministack_url: str) -> Clients:
     """The backend's own clients, on MiniStack."""
-    return _clients({"AWS_ENDPOINT_URL": ministack_url}, "dynamodb", "s3", "events", "sqs", "sts")
+    return clients_under({"AWS_ENDPOINT_URL": ministack_url}, "dynamodb", "s3", "events", "sqs", "sts")
 
 
 @pytest.fixture
@@ -115,6 +115,24 @@ def make_access_tables(aws: Clients) -> tuple[str, str]:
             ],
         )
     return names[0], names[1]
+
+
+@pytest.fixture
+def usage_table(aws: Clients) -> str:
+    """A table of one test's own."""
+    return make_usage_table(aws)
+
+
+def make_usage_table(aws: Clients) -> str:
+    """A table as the template makes it."""
+    name = f"usage-{uuid.uuid4().hex[:8]}"
+    aws("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "counter", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "counter", "KeyType": "HASH"}],
+    )
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -220,10 +238,10 @@ def sagemaker() -> Iterator[SageMaker]:
 @pytest.fixture
 def sagemaker_clients(sagemaker: SageMaker) -> Clients:
     """The backend's own clients, on that SageMaker."""
-    return _clients({"AWS_ENDPOINT_URL": sagemaker.url}, "sagemaker", "sagemaker-runtime")
+    return clients_under({"AWS_ENDPOINT_URL": sagemaker.url}, "sagemaker", "sagemaker-runtime")
 
 
-def _clients(environment: dict[str, str], *services: str) -> Clients:
+def clients_under(environment: dict[str, str], *services: str) -> Clients:
     """Clients made under an environment that other tests do not see."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:

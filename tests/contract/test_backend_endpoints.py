@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import botocore.session
 import pytest
 
 from backend_lambda.aws.clients import Clients
-from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
+from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.sagemaker_monitor import STATUSES, SageMakerMonitor
 from backend_lambda.contract.endpoints import EndpointStatus
-from backend_lambda.ports import CatalogEntry, EndpointCatalog, EndpointCondition
+from backend_lambda.ports import CatalogEntry, EndpointCatalog, EndpointCondition, PaceBook
 from tests.contract.conftest import SageMaker
-from tests.fakes.backend import TINY, FakeCatalog
+from tests.fakes.backend import TINY, FakeCatalog, FakePaceBook
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Catalog:
     """A catalog, and how an operator adds to it."""
 
     port: EndpointCatalog
+    paces: PaceBook
     add: Callable[[CatalogEntry], None]
 
 
@@ -51,10 +53,21 @@ def put_entry(aws: Clients, table: str, entry: CatalogEntry) -> None:
 def catalog(request: pytest.FixtureRequest) -> Catalog:
     if request.param == "fake":
         fake = FakeCatalog()
-        return Catalog(fake, fake.add)
+        return Catalog(fake, FakePaceBook(fake), fake.add)
     aws: Clients = request.getfixturevalue("aws")
     table: str = request.getfixturevalue("endpoints_table")
-    return Catalog(DynamoEndpointCatalog(aws.of("dynamodb"), table), lambda entry: put_entry(aws, table, entry))
+    seconds = Seconds()
+
+    def later() -> float:
+        # Nothing is remembered: every question is a minute after the one before.
+        seconds.now += 60
+        return seconds.now
+
+    return Catalog(
+        DynamoEndpointCatalog(aws.of("dynamodb"), table, later),
+        DynamoPaceBook(aws.of("dynamodb"), table),
+        lambda entry: put_entry(aws, table, entry),
+    )
 
 
 TINY_ENTRY = CatalogEntry("tiny", "easel-tiny", TINY)
@@ -74,6 +87,52 @@ def test_entries_come_by_name_and_are_found_at_once(catalog: Catalog) -> None:
     assert catalog.port.find("tiny") == TINY_ENTRY
     assert catalog.port.find("tiny") == TINY_ENTRY
     assert catalog.port.entries() == [BIG_ENTRY, TINY_ENTRY]
+
+
+def pace_of(catalog: Catalog) -> float | None:
+    entry = catalog.port.find("tiny")
+    assert entry is not None
+    return entry.pace
+
+
+def test_a_pace_is_the_average_of_the_work_done(catalog: Catalog) -> None:
+    catalog.add(TINY_ENTRY)
+    assert pace_of(catalog) is None
+    catalog.paces.note("tiny", steps_of_megapixels=2.0, seconds=1.0)
+    assert pace_of(catalog) == pytest.approx(0.5)
+    # By work and not by jobs: a large one weighs more.
+    catalog.paces.note("tiny", steps_of_megapixels=8.0, seconds=9.0)
+    assert pace_of(catalog) == pytest.approx(1.0)
+    assert [entry.pace for entry in catalog.port.entries()] == [pytest.approx(1.0)]
+
+
+def test_the_pace_of_an_endpoint_that_is_gone_is_no_endpoint(catalog: Catalog) -> None:
+    catalog.paces.note("gone", steps_of_megapixels=2.0, seconds=1.0)
+    assert catalog.port.find("gone") is None
+    assert catalog.port.entries() == []
+
+
+def test_old_jobs_are_forgotten_and_none_is_lost_among_many_at_once(aws: Clients, endpoints_table: str) -> None:
+    put_entry(aws, endpoints_table, TINY_ENTRY)
+    paces = DynamoPaceBook(aws.of("dynamodb"), endpoints_table)
+
+    def note(times: int, seconds: float) -> tuple[float, int]:
+        with ThreadPoolExecutor(10) as pool:
+            list(pool.map(lambda _: paces.note("tiny", steps_of_megapixels=1.0, seconds=seconds), range(times)))
+        item = aws("dynamodb").get_item(TableName=endpoints_table, Key={"name": {"S": "tiny"}})["Item"]
+        jobs, milliseconds, work = (int(item[name]["N"]) for name in ("paced_jobs", "paced_ms", "paced_work"))
+        return milliseconds / work, jobs
+
+    assert note(50, 1.0) == (pytest.approx(1.0), 50)
+    pace, jobs = note(100, 3.0)
+    assert 32 <= jobs < 74
+    # An endpoint that has become slower is believed after a hundred jobs.
+    assert 2.4 < pace <= 3.0
+
+
+def test_a_pace_that_can_not_be_noted_is_lost_and_no_error(aws: Clients) -> None:
+    DynamoPaceBook(aws.of("dynamodb"), "no-such-table").note("tiny", steps_of_megapixels=1.0, seconds=1.0)
+    DynamoPaceBook(aws.of("dynamodb"), "no-such-table").note("tiny", steps_of_megapixels=0.0, seconds=1.0)
 
 
 def test_a_changed_card_is_seen_after_half_a_minute(aws: Clients, endpoints_table: str) -> None:

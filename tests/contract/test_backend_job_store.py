@@ -18,7 +18,8 @@ from backend_lambda.contract.job_state import OPEN_STATES, JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
 from backend_lambda.job_record import JobRecord, make_job_id
 from backend_lambda.ports import JobStore, Overtaken
-from tests.contract.conftest import make_jobs_table
+from backend_lambda.usage import Count, Measure
+from tests.contract.conftest import make_jobs_table, make_usage_table
 from tests.fakes.backend import NOON, FakeJobStore
 
 SETTINGS = Settings(
@@ -33,8 +34,9 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def shared_table(aws: Clients) -> str:
-    return make_jobs_table(aws)
+def shared_tables(aws: Clients) -> tuple[str, str]:
+    """Of jobs, and of the counters of what they use."""
+    return make_jobs_table(aws), make_usage_table(aws)
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
@@ -42,7 +44,7 @@ def store(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "fake":
         return FakeJobStore()
     aws: Clients = request.getfixturevalue("aws")
-    return DynamoJobStore(aws.of("dynamodb"), request.getfixturevalue("shared_table"))
+    return DynamoJobStore(aws.of("dynamodb"), *request.getfixturevalue("shared_tables"))
 
 
 @pytest.fixture
@@ -93,6 +95,7 @@ def test_what_was_created_is_read_back_whole(store: JobStore, make: Callable[...
         grid=JobGrid(bucket="b", key="k/grid.png", width=256, height=64, bytes=20),
         model_seconds=1.25,
         failure=JobFailure(code=JobFailureCode.LOST, message="gone", reference="r1"),
+        holds=(Count("T|channel#C1|2026-11-23", Measure.IMAGES, 2), Count("T|channel#C1|now", Measure.JOBS, 1)),
     )
     assert store.get(record.job_id) == record
 

@@ -16,7 +16,7 @@ from backend_lambda.api.context import Backend
 from backend_lambda.api.handler import respond
 from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
-from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog
+from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
 from backend_lambda.aws.s3_pictures import S3PictureStore
 from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
@@ -26,6 +26,7 @@ from backend_lambda.events.batch import handle_batch
 from backend_lambda.events.completions import handle_message as handle_completion
 from backend_lambda.events.progress import handle_message as handle_progress
 from backend_lambda.events.sweep import sweep
+from backend_lambda.moderation.word_list import WordListModeration
 from backend_lambda.ports import SubmittingPorts
 from backend_lambda.role_register import RoleRegister
 from backend_lambda.wiring import SystemClock
@@ -43,25 +44,36 @@ def listener(aws: Clients) -> Listener:
 
 
 @pytest.fixture
+def access(aws: Clients) -> DynamoAccessStore:
+    return DynamoAccessStore(aws.of("dynamodb"), *make_access_tables(aws))
+
+
+@pytest.fixture
 def ports(
     aws: Clients,
     sagemaker: SageMaker,
     sagemaker_clients: Clients,
     jobs_table: str,
+    usage_table: str,
     endpoints_table: str,
     bucket: str,
     listener: Listener,
+    access: DynamoAccessStore,
 ) -> SubmittingPorts:
     put_entry(aws, endpoints_table, TINY_ENTRY)
     sagemaker.endpoints["easel-tiny"] = {"EndpointStatus": "InService", "ProductionVariants": []}
     return SubmittingPorts(
-        jobs=DynamoJobStore(aws.of("dynamodb"), jobs_table),
+        jobs=DynamoJobStore(aws.of("dynamodb"), jobs_table, usage_table),
         pictures=S3PictureStore(aws.of("s3"), bucket, timedelta(minutes=15)),
         bus=listener.bus,
         clock=SystemClock(),
         timing=TIMING,
+        moderation=WordListModeration(access, access),
+        paces=DynamoPaceBook(aws.of("dynamodb"), endpoints_table),
         starter=SageMakerStarter(sagemaker_clients.of("sagemaker-runtime"), bucket, TIMING),
         catalog=DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table),
+        access=access,
+        recent_access=access,
         pick_seed=lambda: 7,
     )
 
@@ -78,14 +90,13 @@ class Api:
 
 
 @pytest.fixture
-def api(aws: Clients, ports: SubmittingPorts, sagemaker_clients: Clients) -> Api:
-    access = AccessPorts(DynamoAccessStore(aws.of("dynamodb"), *make_access_tables(aws)), SystemClock(), time.sleep)
+def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Clients) -> Api:
     backend = Backend(
         ports=ports,
         monitor=SageMakerMonitor(sagemaker_clients.of("sagemaker")),
         mapped_roles=("easel-artist", "easel-admin"),
-        access=access,
-        standing=RoleRegister(access.store, access.clock).standing,
+        access=AccessPorts(access, SystemClock(), time.sleep),
+        standing=RoleRegister(access, SystemClock()).standing,
         region="us-east-1",
     )
     return Api(backend)

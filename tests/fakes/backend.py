@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -14,12 +14,16 @@ from backend_lambda.callers import Caller
 from backend_lambda.contract.endpoints import EndpointStatus
 from backend_lambda.contract.events import JobEvent
 from backend_lambda.contract.job_state import JobState
-from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.contract.jobs import JobPicture, SubmitJob
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.moderation.word_list import WordListModeration
 from backend_lambda.ports import (
+    AccessReader,
     CatalogEntry,
     EndpointCondition,
     JobPage,
+    ModerationUnavailable,
+    OverLimit,
     Overtaken,
     PublishFailed,
     StartedInvocation,
@@ -27,8 +31,10 @@ from backend_lambda.ports import (
     StartRefused,
     SubmittingPorts,
     Timing,
+    Verdict,
 )
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.usage import Count, Measure, Reservation, Usage, used_of
 from endpoint.contract import (
     CANCELLED_NAME,
     GRID_NAME,
@@ -64,22 +70,31 @@ TINY = ModelCard(
 
 
 class FakeJobStore:
-    """`JobStore` in memory; one lock makes every call atomic, as DynamoDB's conditional writes are.
+    """`JobStore` in memory; one lock makes every call atomic, as DynamoDB's conditional writes and transactions are.
 
     `meanwhile` runs once, before the next update: what somebody else does between a read and the write that follows.
+    `counters` is what is used of the limits.
     """
 
     def __init__(self) -> None:
         self.records: dict[str, JobRecord] = {}
+        self.counters: dict[str, dict[Measure, int]] = {}
         self.meanwhile: Callable[[], object] | None = None
         self._lock = Lock()
 
-    def create(self, record: JobRecord) -> JobRecord | None:
+    def create(self, record: JobRecord, reservations: Sequence[Reservation] = ()) -> JobRecord | None:
         with self._lock:
             existing = self.records.get(record.job_id)
-            if existing is None:
-                self.records[record.job_id] = record
-            return existing
+            if existing is not None:
+                return existing
+            found = [(each, used_of(self.counters, each.count.counter, each.count.measure)) for each in reservations]
+            reached = [(each, used) for each, used in found if not each.fits(used)]
+            if reached:
+                raise OverLimit(reached)
+            for each, used in found:
+                self.counters.setdefault(each.count.counter, {})[each.count.measure] = used + each.count.amount
+            self.records[record.job_id] = record
+            return None
 
     def get(self, job_id: str) -> JobRecord | None:
         with self._lock:
@@ -93,6 +108,7 @@ class FakeJobStore:
         when: Collection[JobState],
         attempts: int | None = None,
         step_below: int | None = None,
+        counts: Sequence[Count] = (),
     ) -> JobRecord:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile is not None:
@@ -109,7 +125,19 @@ class FakeJobStore:
                 raise Overtaken(record)
             changed = replace(record, **changes)
             self.records[job_id] = changed
+            self._count(counts)
             return changed
+
+    def _count(self, counts: Sequence[Count]) -> None:
+        for counter in {count.counter for count in counts}:
+            amounts = {count.measure: count.amount for count in counts if count.counter == counter}
+            held = self.counters.get(counter)
+            if held is not None and all(held.get(measure, 0) + min(n, 0) >= 0 for measure, n in amounts.items()):
+                held.update({measure: held.get(measure, 0) + amount for measure, amount in amounts.items()})
+
+    def usage(self, counters: Collection[str]) -> Usage:
+        with self._lock:
+            return {counter: dict(self.counters[counter]) for counter in counters if counter in self.counters}
 
     def page(
         self, tenant: str, *, limit: int, after: str | None, state: JobState | None, member: str | None
@@ -242,6 +270,46 @@ class FakeCatalog:
         return sorted(self._entries.values(), key=lambda entry: entry.name)
 
 
+class FakePaceBook:
+    """`PaceBook` in memory, beside the catalog whose entries it changes."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def note(self, endpoint: str, *, steps_of_megapixels: float, seconds: float) -> None:
+        entry = self._catalog.find(endpoint)
+        if entry is None:
+            return
+        work, time = self._sums.get(endpoint, (0.0, 0.0))
+        self._sums[endpoint] = work, time = work + steps_of_megapixels, time + seconds
+        self._catalog.add(replace(entry, pace=time / work))
+
+
+class FakeModeration(WordListModeration):
+    """`Moderation` by blocked words; pictures whose key has one of `refused` in it are refused, for that word.
+
+    `unavailable`: so many of the next pictures can't be looked at. `looked_at` are the keys of the others.
+    """
+
+    def __init__(self, access: AccessReader, recent: AccessReader) -> None:
+        super().__init__(access, recent)
+        self.refused: set[str] = set()
+        self.unavailable = 0
+        self.looked_at: list[str] = []
+
+    def check_pictures(self, pictures: Sequence[JobPicture]) -> Verdict:
+        for picture in pictures:
+            if self.unavailable > 0:
+                self.unavailable -= 1
+                raise ModerationUnavailable("ThrottlingException")
+            self.looked_at.append(picture.key)
+            for word in sorted(self.refused):
+                if word in picture.key:
+                    return Verdict(word)
+        return Verdict()
+
+
 class FakeMonitor:
     """`EndpointMonitor` that says what it was told."""
 
@@ -278,6 +346,14 @@ class FakeBackend:
     monitor: FakeMonitor = field(default_factory=FakeMonitor)
     access: FakeAccessStore = field(default_factory=FakeAccessStore)
     timing: Timing = TIMING
+    recent_access: AccessReader = field(init=False)
+    moderation: FakeModeration = field(init=False)
+    paces: FakePaceBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent_access = self.access
+        self.moderation = FakeModeration(self.access, self.recent_access)
+        self.paces = FakePaceBook(self.catalog)
 
     @property
     def access_ports(self) -> AccessPorts:
@@ -303,8 +379,12 @@ class FakeBackend:
             bus=self.bus,
             clock=self.clock,
             timing=self.timing,
+            moderation=self.moderation,
+            paces=self.paces,
             starter=self.starter,
             catalog=self.catalog,
+            access=self.access,
+            recent_access=self.recent_access,
             pick_seed=lambda: 7,
         )
 

@@ -17,10 +17,14 @@ WHOLE = {
     "ENDPOINTS_TABLE": "endpoints",
     "GRANTS_TABLE": "grants",
     "AUDIT_TABLE": "audit",
+    "USAGE_TABLE": "usage",
     "PICTURES_BUCKET": "pictures",
     "EVENT_BUS": "bus",
     "REQUEST_TTL_SECONDS": "3600",
     "INVOCATION_TIMEOUT_SECONDS": "900",
+    "PICTURE_MODERATION": "rekognition",
+    "MODERATION_CONFIDENCE": "80",
+    "MODERATION_LABELS": "Explicit, Violence,",
     "AWS_REGION": "eu-central-1",
 }
 
@@ -31,7 +35,10 @@ def test_a_whole_environment_is_read() -> None:
     assert settings.region == "eu-central-1"
     assert settings.timing.queue == timedelta(hours=1)
     assert settings.timing.invocation == timedelta(minutes=15)
-    assert Settings.read(WHOLE | {"EASEL_MAPPED_ROLES": ""}).mapped_roles == ()
+    assert (settings.picture_moderation, settings.moderation_confidence) == ("rekognition", 80)
+    assert settings.moderation_labels == ("Explicit", "Violence")
+    bare = Settings.read(WHOLE | {"EASEL_MAPPED_ROLES": "", "PICTURE_MODERATION": "none", "MODERATION_LABELS": ""})
+    assert (bare.mapped_roles, bare.picture_moderation, bare.moderation_labels) == ((), "none", ())
 
 
 def test_everything_that_is_missing_is_said_at_once() -> None:
@@ -51,6 +58,8 @@ def test_everything_that_is_missing_is_said_at_once() -> None:
         ("INVOCATION_TIMEOUT_SECONDS", "-5"),
         ("JOBS_TABLE", " "),
         ("EASEL_MAPPED_ROLES", "easel-artist easel-admin"),
+        ("PICTURE_MODERATION", "somebody"),
+        ("MODERATION_CONFIDENCE", "101"),
     ],
 )
 def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:

@@ -296,6 +296,7 @@ def test_limits_say_what_is_left_and_when_it_starts_anew() -> None:
     assert "<!subteam^S1>'s jobs at once: 0 of 2 left, frees as jobs end" in text
     assert "Pictures up to 512×512\nAt most 30 steps\nModels: `tiny`" in text
     assert "No limits hold for you here." in limits_message(AllowanceList(allowances=[])).text
+    assert "No model: " in json.dumps(limits_message(AllowanceList(allowances=[], models=[])).to_json())
 
 
 @given(

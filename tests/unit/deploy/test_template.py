@@ -17,6 +17,8 @@ ACTIONS_WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
     "iam:SimulateCustomPolicy",
+    # Its only resource type is a custom adapter's version, which is not used.
+    "rekognition:DetectModerationLabels",
 }
 
 
@@ -36,6 +38,9 @@ def allow_statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str,
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
+    for name, policy in of_type(resources, "AWS::IAM::Policy").items():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            yield name, statement
 
 
 def as_list(value: Any) -> list[Any]:
@@ -130,3 +135,25 @@ def test_buckets_are_private_encrypted_and_tls_only(resources: dict[str, Any]) -
         assert "BucketEncryption" in bucket["Properties"], name
         assert bucket["DeletionPolicy"] == "Retain", name
         assert name in protected
+
+
+def test_nobody_may_ask_rekognition_unless_it_is_chosen(resources: dict[str, Any]) -> None:
+    policy = resources["PictureModerationPolicy"]
+    assert policy["Condition"] == "ModeratesPictures"
+    assert {str(role["Ref"]) for role in policy["Properties"]["Roles"]} == {"CompletionsRole", "SweepRole"}
+    asking = {name for name, statement in allow_statements(resources) if "rekognition" in str(statement["Action"])}
+    assert asking == {"PictureModerationPolicy"}
+
+
+def test_whoever_notes_an_endpoints_pace_can_change_nothing_else_of_it(resources: dict[str, Any]) -> None:
+    table = {"Fn::GetAtt": ["EndpointsTable", "Arn"]}
+    writing = {
+        name: statement
+        for name, statement in allow_statements(resources)
+        if table in as_list(statement["Resource"]) and "dynamodb:UpdateItem" in as_list(statement["Action"])
+    }
+    assert set(writing) == {"CompletionsRole", "SweepRole"}
+    for statement in writing.values():
+        assert statement["Action"] == ["dynamodb:UpdateItem"]
+        attributes = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+        assert attributes == ["name", "paced_jobs", "paced_ms", "paced_work"]

@@ -1,0 +1,1 @@
+"""Moderation without a service: a workspace's own blocked words."""
