@@ -127,7 +127,7 @@ def test_what_is_understood(text: str, path: str, values: dict[str, object]) -> 
         ("access grant <@U1> artist --size 20x20", "each from 64 to 2048"),
         ("access grant <@U1> artist --each=yes", "`--each` can't be `yes`. It takes nothing behind it."),
         ("access grant <@U1> artist --models ../x", "`--models` can't be `../x`."),
-        ("access grant <@U1> artist --external-id T1:X7", "`--external-id` goes with the ARN of a role of your own only."),
+        ("access grant <@U1> artist --external-id T1", "`--external-id` goes with the ARN of a role of your own only."),
         ("access grant <@U1> artist --reason " + "x" * 301, "at most 300 characters"),
         ("access revoke <@U1> gant", "It takes grant or deny. Did you mean `grant`?"),
         ("access guardrail <@U1> see", "can't be `&lt;@U1&gt;`. It takes a #channel, chosen"),
