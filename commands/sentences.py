@@ -259,13 +259,6 @@ def job_trouble(code_name: str, reference: str) -> Trouble:
             return moderated(reference)
         case "start_failed":
             return Trouble("The model could not be asked to paint.", "Try again in a few minutes.", reference)
-        case "moderated":
-            return Trouble(
-                "This was painted but did not pass your workspace's picture check, so nobody gets to see it.",
-                "Ask for something else.",
-                reference,
-                can_retry=False,
-            )
         case _:
             return unexpected(reference)
 

@@ -140,9 +140,9 @@ def blocked_words(given: str | None) -> Trouble:
 
 
 def moderated(reference: str) -> Trouble:
-    """A moderation service refused the prompt or the pictures."""
+    """A moderation service refused the pictures."""
     return Trouble(
-        "The moderation that this workspace uses does not allow this picture.",
+        "This was painted but did not pass your workspace's picture check, so nobody gets to see it.",
         "Ask for something else.",
         reference,
         can_retry=False,

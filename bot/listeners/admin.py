@@ -30,7 +30,7 @@ RESPONSE_SECONDS = 2
 
 def shown_change(deps: ListenerDeps, body: Body, instruction: Instruction) -> Message:
     """The preview of a change with its buttons, or what is wrong with it."""
-    settled = settle(instruction, datetime.fromtimestamp(deps.clock.now(), UTC))
+    settled = settle(instruction, datetime.fromtimestamp(deps.clock.now(), UTC), team_of(body))
     if isinstance(settled, tuple):
         text = mistakes_text(settled)
         return message(text, [section(text)])

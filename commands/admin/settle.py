@@ -50,8 +50,12 @@ def contradictions(instruction: Instruction) -> tuple[Mistake, ...]:
     return tuple(mistakes)
 
 
-def settle(instruction: Instruction, now: datetime) -> Settled | tuple[Mistake, ...]:
-    """The change with its end counted from `now` (UTC), or what is wrong with it."""
+def settle(instruction: Instruction, now: datetime, workspace: str) -> Settled | tuple[Mistake, ...]:
+    """The change in a workspace, with its end counted from `now` (UTC), or what is wrong with it."""
+    external_id = instruction.values.get(EXTERNAL_ID.name)
+    if external_id is not None and not _is_of(workspace, str(external_id)):
+        allowed = f"{workspace}, or {workspace} followed by one of _+=,.@:/- and more"
+        return (BadValue(EXTERNAL_ID.name, str(external_id), allowed),)
     until = instruction.values.get(UNTIL.name)
     if until is not None:
         end = end_of(until, now)
@@ -62,6 +66,12 @@ def settle(instruction: Instruction, now: datetime) -> Settled | tuple[Mistake, 
     if len(text) > MAX_CONFIRMED_CHARS:
         return (CommandTooLong(len(text), MAX_CONFIRMED_CHARS),)
     return Settled(instruction, text)
+
+
+def _is_of(workspace: str, external_id: str) -> bool:
+    """It keeps one workspace from using a role that trusts another; the backend holds to the same."""
+    rest = external_id.removeprefix(workspace)
+    return external_id.startswith(workspace) and not rest[:1].isalnum()
 
 
 def read_settled(text: str) -> Instruction | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands.sentences_access import amount_left, limit_name, limit_owner
@@ -22,7 +23,7 @@ def limits_message(list_: AllowanceList) -> Message:
     sizes = [
         f"Pictures up to {pixels_text(list_.max_pixels)}" if list_.max_pixels is not None else "",
         f"At most {list_.max_steps} steps" if list_.max_steps is not None else "",
-        f"Models: {models_text(list_.models)}" if list_.models else "",
+        _models(list_.models),
     ]
     sizes = [size for size in sizes if size]
     more = len(list_.allowances) - len(lines)
@@ -37,6 +38,13 @@ def limits_message(list_: AllowanceList) -> Message:
             context("Failed and cancelled jobs give back what they did not use.", f"{more} more" if more else ""),
         ],
     )
+
+
+def _models(models: Sequence[str] | None) -> str:
+    """None: any."""
+    if models is None:
+        return ""
+    return f"Models: {models_text(models)}" if models else "No model: the lists that hold here have none in common"
 
 
 def _line(allowance: Allowance) -> str:

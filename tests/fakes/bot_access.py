@@ -246,7 +246,7 @@ class FakeAccess:
             ],
             max_pixels=min((entry.limits.max_pixels for entry in meant if entry.limits.max_pixels), default=None),
             max_steps=min((entry.limits.max_steps for entry in meant if entry.limits.max_steps), default=None),
-            models=[name for entry in meant for name in entry.limits.models],
+            models=[name for entry in meant for name in entry.limits.models] or None,
         )
 
     def allowed_images(self, caller: Caller) -> Allowance | None:

@@ -37,7 +37,7 @@ def confirming(text: str, key: str = "confirm-1", member: str = "UADMIN", **fact
     """Confirm was pressed below the preview of what `text` says."""
     planned = plan(text)
     assert isinstance(planned, Change), planned
-    settled = settle(planned.instruction, NOW)
+    settled = settle(planned.instruction, NOW, "T1")
     assert isinstance(settled, Settled), settled
     return pressed(settled.text, key, member, **facts)
 
@@ -94,7 +94,11 @@ def test_a_grant_is_made_as_the_presser_and_what_holds_now_is_shown(stage: Stage
         ("access grant <#C2> artist", "grant#channel#C2", "<#C2>: acts as `artist`"),
         ("access grant <!subteam^S1> artist", "grant#usergroup#S1", "<!subteam^S1>: acts as"),
         ("access grant workspace trainer", "grant#workspace#T1", "this workspace: acts as `trainer`"),
-        (f"access grant <@U2> {OWN_ROLE} --external-id X7", "grant#member#U2", "`painters` of account `000000000002`"),
+        (
+            f"access grant <@U2> {OWN_ROLE} --external-id T1:X7",
+            "grant#member#U2",
+            "`painters` of account `000000000002`",
+        ),
         ("access deny <@U2> --reason spam", "deny#member#U2", ":no_entry: <@U2>: “spam”"),
         ("access deny <!subteam^S1> --until 2d", "deny#usergroup#S1", ":no_entry: <!subteam^S1>: until"),
         ("access guardrail <#C2> see paint", "grant#channel#C2", "<#C2>: guardrail: see and paint"),

@@ -25,7 +25,7 @@ OWN = "arn:aws:iam::123456789012:role/easel/painters"
 def said(text: str) -> dict[str, Value]:
     planned = plan(text)
     assert isinstance(planned, Change)
-    settled = settle(planned.instruction, NOW)
+    settled = settle(planned.instruction, NOW, "T1")
     assert isinstance(settled, Settled)
     return dict(settled.instruction.values)
 
@@ -59,7 +59,10 @@ def test_a_new_grant_says_what_was_said_and_nothing_else() -> None:
         "reason": "x y",
         "limits": {"images_per_day": 50},
     }
-    assert grant_body(said(f"access grant <@U1> {OWN} --external-id X7"), None) == {"role": OWN, "external_id": "X7"}
+    assert grant_body(said(f"access grant <@U1> {OWN} --external-id T1:X7"), None) == {
+        "role": OWN,
+        "external_id": "T1:X7",
+    }
 
 
 def test_a_new_role_ends_as_it_was_said_and_leaves_limits_and_guardrail() -> None:
@@ -98,9 +101,9 @@ def test_where_nothing_is_left_the_grant_goes(text: str) -> None:
 
 @pytest.mark.parametrize("role", ["trainer", None])
 def test_what_stands_is_asked_for_as_it_stands(role: str | None) -> None:
-    entry = standing(role=role, role_arn=OWN if role is None else None, external_id="X7")
+    entry = standing(role=role, role_arn=OWN if role is None else None, external_id="T1:X7")
     put = grant(standing_body(entry))
-    assert (put.role, put.external_id) == (role or OWN, "X7")
+    assert (put.role, put.external_id) == (role or OWN, "T1:X7")
     assert (put.limits, put.guardrail, put.ends_at, put.reason) == (
         entry.limits, entry.guardrail, entry.ends_at, entry.reason
     )  # fmt: skip

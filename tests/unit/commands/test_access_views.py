@@ -41,7 +41,7 @@ EVIL = "<!channel> <@U666> *x* `y` & <https://a.example|b>"
 def _settled(text: str) -> Settled:
     planned = plan(text)
     assert isinstance(planned, Change), planned
-    settled = settle(planned.instruction, NOW)
+    settled = settle(planned.instruction, NOW, "T1")
     assert isinstance(settled, Settled), settled
     return settled
 
@@ -57,8 +57,8 @@ def _settled(text: str) -> Settled:
         ("access grant <!subteam^S1> artist", ["*Everybody in <!subteam^S1>* may act"]),
         ("access grant workspace artist --reason “for all”",
          ["*Everybody in this workspace* may act", "Reason: for all"]),
-        ("access grant <@U1> arn:aws:iam::123456789012:role/easel/P --external-id X7",
-         ["may act as `P` of account `123456789012`", "external id `X7`"]),
+        ("access grant <@U1> arn:aws:iam::123456789012:role/easel/P --external-id T1:X7",
+         ["may act as `P` of account `123456789012`", "external id `T1:X7`"]),
         ("access deny <@U1> --until 2026-12-01", ["*<@U1>* can't use Easel any more until <!date^1796169600^"]),
         ("access revoke <@U1>", ["What was granted to *<@U1>* is taken back: role and limits.", "A deny stays."]),
         ("access revoke <#C1>", ["is taken back: role, limits and guardrail."]),
@@ -89,7 +89,7 @@ def test_what_a_preview_says(text: str, sentences: list[str]) -> None:
 @settings(max_examples=150, deadline=None)
 @given(INSTRUCTIONS)
 def test_every_change_can_be_shown(instruction: Any) -> None:
-    settled = settle(instruction, NOW)
+    settled = settle(instruction, NOW, "T1")
     if not isinstance(settled, Settled) or settled.instruction.path in {"access list", "access why", "access audit"}:
         return
     if settled.instruction.path == "words list":
@@ -296,6 +296,7 @@ def test_limits_say_what_is_left_and_when_it_starts_anew() -> None:
     assert "<!subteam^S1>'s jobs at once: 0 of 2 left, frees as jobs end" in text
     assert "Pictures up to 512×512\nAt most 30 steps\nModels: `tiny`" in text
     assert "No limits hold for you here." in limits_message(AllowanceList(allowances=[])).text
+    assert "No model: " in json.dumps(limits_message(AllowanceList(allowances=[], models=[])).to_json())
 
 
 @given(

@@ -127,7 +127,7 @@ def test_what_is_understood(text: str, path: str, values: dict[str, object]) -> 
         ("access grant <@U1> artist --size 20x20", "each from 64 to 2048"),
         ("access grant <@U1> artist --each=yes", "`--each` can't be `yes`. It takes nothing behind it."),
         ("access grant <@U1> artist --models ../x", "`--models` can't be `../x`."),
-        ("access grant <@U1> artist --external-id X7", "`--external-id` goes with the ARN of a role of your own only."),
+        ("access grant <@U1> artist --external-id T1", "`--external-id` goes with the ARN of a role of your own only."),
         ("access grant <@U1> artist --reason " + "x" * 301, "at most 300 characters"),
         ("access revoke <@U1> gant", "It takes grant or deny. Did you mean `grant`?"),
         ("access guardrail <@U1> see", "can't be `&lt;@U1&gt;`. It takes a #channel, chosen"),
@@ -194,7 +194,7 @@ def test_the_numbers_are_those_of_the_api() -> None:
 def test_an_end_is_fixed_when_it_is_shown(until: str, end: datetime) -> None:
     planned = plan(f"access deny <@U1> --until {until}")
     assert isinstance(planned, Change)
-    settled = settle(planned.instruction, NOW)
+    settled = settle(planned.instruction, NOW, "T1")
     assert isinstance(settled, Settled)
     assert settled.instruction.values["until"] == moment_text(end)
     for later in (NOW, NOW + timedelta(days=3)):
@@ -207,8 +207,22 @@ def test_an_end_that_is_over_or_too_far_away_is_refused(until: str) -> None:
     if isinstance(planned, Refuse):
         return
     assert isinstance(planned, Change)
-    refused = settle(planned.instruction, NOW)
+    refused = settle(planned.instruction, NOW, "T1")
     assert isinstance(refused, tuple) and isinstance(refused[0], BadValue) and refused[0].option == "until"
+
+
+@pytest.mark.parametrize(
+    ("external_id", "is_taken"),
+    [("T1", True), ("T1:7f3a", True), ("T1-x", True), ("T12", False), ("T2", False), ("X7", False), ("T2:T1", False)],
+)
+def test_an_external_id_is_the_workspaces_own(external_id: str, is_taken: bool) -> None:
+    arn = "arn:aws:iam::123456789012:role/easel/painters"
+    planned = plan(f"access grant <@U1> {arn} --external-id {external_id}")
+    assert isinstance(planned, Change)
+    settled = settle(planned.instruction, NOW, "T1")
+    assert isinstance(settled, Settled) is is_taken
+    if not isinstance(settled, Settled):
+        assert "It takes T1, or T1 followed by one of" in mistakes_text(settled)
 
 
 # ---------------------------------------------------------------- what a button carries
@@ -217,7 +231,7 @@ def test_an_end_that_is_over_or_too_far_away_is_refused(until: str) -> None:
 def _settled(text: str) -> Settled:
     planned = plan(text)
     assert isinstance(planned, Change), planned
-    settled = settle(planned.instruction, NOW)
+    settled = settle(planned.instruction, NOW, "T1")
     assert isinstance(settled, Settled), settled
     return settled
 
@@ -233,7 +247,7 @@ def _settled(text: str) -> Settled:
         "access grant &lt;@U1&gt;  artist",
         "access grant &lt;@U1&gt; artist --until 8h",
         "access grant &lt;@U1&gt; artist --until 2026-12-01",
-        "access grant &lt;@U1&gt; artist --external-id X7",
+        "access grant &lt;@U1&gt; artist --external-id T1:X7",
         "access grant &lt;@U1&gt; artist --images 50",
         "access grant &lt;@U1|ada&gt; artist",
         "access grant workspace artist extra",
@@ -259,7 +273,7 @@ def test_what_does_not_fit_behind_a_button_is_refused() -> None:
     words = ", ".join(f"{index:02d}{'x' * 58}" for index in range(40))
     planned = plan(f"words add {words}")
     assert isinstance(planned, Change)
-    refused = settle(planned.instruction, NOW)
+    refused = settle(planned.instruction, NOW, "T1")
     assert isinstance(refused, tuple) and isinstance(refused[0], CommandTooLong)
     assert refused[0].limit == MAX_CONFIRMED_CHARS == 2_000 < refused[0].length
     assert "can be confirmed at once" in mistake_sentence(refused[0])
@@ -311,7 +325,7 @@ INSTRUCTIONS = st.one_of(
     instructions(
         "access grant",
         {"who": SUBJECTS, "role": OWN_ROLES},
-        {"external-id": st.text("aB1_+=,.@:/-", min_size=2, max_size=30), **LIMITS},
+        {"external-id": st.text("aT1_+=,.@:/-", min_size=2, max_size=30), **LIMITS},
     ),
     instructions("access deny", {"who": SUBJECTS}, {"until": UNTILS, "reason": FREE_TEXT}),
     instructions("access revoke", {"who": SUBJECTS}, {"effect": st.sampled_from(["grant", "deny"])}),
@@ -343,7 +357,7 @@ def test_reading_what_was_rendered_is_the_identity(instruction: Instruction) -> 
 def test_whatever_is_settled_is_confirmed_as_it_was_shown(instruction: Instruction) -> None:
     planned = plan(render_instruction(SUBCOMMANDS, instruction))
     if isinstance(planned, Change):
-        settled = settle(planned.instruction, NOW)
+        settled = settle(planned.instruction, NOW, "T1")
         if isinstance(settled, Settled):
             assert len(settled.text) <= MAX_CONFIRMED_CHARS
             assert read_settled(settled.text) == settled.instruction
@@ -393,7 +407,7 @@ def test_an_id_that_is_none_of_slacks_is_never_a_mention(kind: SubjectKind, subj
 @pytest.mark.parametrize("piece", ["access grant ", '"', "--", "<@U1>", "—x ", ",", "words add " + "a," * 5])
 def test_absurd_texts_take_no_time(piece: str) -> None:
     text = piece * (60_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     plan(text)
     plan(f"words add {text}")
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5

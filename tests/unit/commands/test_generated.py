@@ -75,7 +75,7 @@ def test_commands_and_the_acknowledging_function_import_nothing_heavy() -> None:
         "from commands.imagine_admin import plan; from commands.admin.settle import settle\n"
         "from commands.views.admin_change import preview; from datetime import UTC, datetime\n"
         "change = plan('access grant <@U1|ada> artist --until 8h --images 5/day --models a')\n"
-        "preview(settle(change.instruction, datetime.now(UTC)), 'T1')\n"
+        "preview(settle(change.instruction, datetime.now(UTC), 'T1'), 'T1')\n"
         "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'commands.words.refine', 'bot.worker.work', 'httpx',"
         " 'botocore.session', 'botocore.client', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))"

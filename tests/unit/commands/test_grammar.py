@@ -204,6 +204,6 @@ def test_cleaning_is_stable_and_leaves_nothing_invisible(text: str) -> None:
 @pytest.mark.parametrize("piece", ['"', "--", "<", "—x ", "&amp;", "a", "<@", "--n=", "--n 1 ", '"a', "x" * 5 + " "])
 def test_absurd_texts_take_no_time(piece: str) -> None:
     text = piece * (60_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     plan(text)
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5

@@ -143,9 +143,9 @@ def test_saying_it_twice_changes_nothing_more(words: str, thing: str) -> None:
 
 @pytest.mark.parametrize("words", ["make the " + "x " * 900 + "y", "change " + "a " * 900, "on " * 900, "and " * 500])
 def test_long_words_take_no_time(words: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     refine(Wording("a red boat " * 180), words)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 # ---------------------------------------------------------------- mentions
