@@ -551,11 +551,12 @@ def test_words_are_kept_without_repetitions_and_in_order(access: Access) -> None
     assert (record.action, record.subject, record.before) == ("put_words", "words", {"words": []})
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(list(SubjectKind)),
     name=st.text(max_size=70),
     role=st.none() | st.text(max_size=60) | st.sampled_from([*STACK_ROLES, OWN_ARN]),
-    external_id=st.none() | st.from_regex(r"[\w+=,.@:/-]{2,30}", fullmatch=True),
+    external_id=st.none() | st.text("T0EASEL2:-/.", min_size=2, max_size=12),
 )
 def test_whatever_is_granted_is_about_the_tenant_itself_and_a_role_that_may_be_assumed(
     kind: SubjectKind, name: str, role: str | None, external_id: str | None

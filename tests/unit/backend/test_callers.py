@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.callers import Caller, MappedRoles, RoleStanding, UnknownCaller, read_caller
@@ -94,12 +94,14 @@ def test_a_mapped_role_is_a_name_or_an_arn() -> None:
             MappedRoles.read([entry], ACCOUNT)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_caller_or_refused(text: str) -> None:
     with suppress(UnknownCaller):
         read_caller(text, MAPPED)
 
 
+@settings(deadline=None)
 @given(role=NAMES, session=NAMES, account=ACCOUNTS)
 def test_no_session_name_makes_a_workspace_of_an_unmapped_role(role: str, session: str, account: str) -> None:
     if (account, role) in MAPPED.roles:
@@ -110,6 +112,7 @@ def test_no_session_name_makes_a_workspace_of_an_unmapped_role(role: str, sessio
     assert caller.tenant.startswith(f"iam-{account}-")
 
 
+@settings(deadline=None)
 @given(session=st.text(st.characters(codec="utf-8"), max_size=70))
 def test_a_mapped_session_names_exactly_one_workspace_and_member(session: str) -> None:
     try:
@@ -126,9 +129,10 @@ def test_a_mapped_session_names_exactly_one_workspace_and_member(session: str) -
     assert caller.is_of_workspace
 
 
-IDS = st.from_regex(r"[A-Z][A-Z0-9]{1,14}", fullmatch=True)
+IDS = st.text("ABCTUS0129", min_size=2, max_size=15)
 
 
+@settings(deadline=None)
 @given(workspace=IDS, member=IDS, channel=st.just("") | IDS, usergroup=st.just("") | IDS)
 def test_what_the_bot_writes_is_what_the_backend_reads(
     workspace: str, member: str, channel: str, usergroup: str
@@ -159,6 +163,7 @@ def test_a_customers_own_role_speaks_only_for_a_tenant_that_has_granted_it() -> 
         assert not own.is_of_workspace
 
 
+@settings(deadline=None)
 @given(
     role=st.sampled_from(["painters", "ci"]),
     session=st.from_regex(r"(T1|T2)(\.(U1|U2|C1|)){1,4}", fullmatch=True) | NAMES,
@@ -197,6 +202,7 @@ PRINCIPALS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(one=PRINCIPALS, other=PRINCIPALS)
 def test_different_principals_never_share_a_tenant(one: str, other: str) -> None:
     if "/easel-artist/" in one + other:
@@ -205,6 +211,7 @@ def test_different_principals_never_share_a_tenant(one: str, other: str) -> None
     assert (tenants[0] == tenants[1]) == (one == other)
 
 
+@settings(deadline=None)
 @given(PRINCIPALS)
 def test_every_tenant_fits_into_the_endpoints_contract(arn: str) -> None:
     if "/easel-artist/" in arn:

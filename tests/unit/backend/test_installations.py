@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -68,6 +68,7 @@ def test_ids_that_are_not_slacks_are_no_installation(wrong: dict[str, str]) -> N
     assert backend.access.tenants == {}
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_other_text_is_refused(text: str) -> None:
     backend = FakeBackend()
