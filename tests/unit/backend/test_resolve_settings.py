@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.contract.limits import MAX_SEED, MAX_SIDE, MIN_SIDE
+from backend_lambda.contract.subjects import SubjectKind
+from backend_lambda.usecases.applicable_limits import ApplicableLimits, Ceiling
 from backend_lambda.usecases.refusals import FieldRefused
 from backend_lambda.usecases.resolve_settings import resolve_settings
 from endpoint.contract import GenerateRequest, ModelCard, OutputLocation
@@ -146,3 +148,37 @@ def test_what_was_resolved_fits_the_endpoints_contract(
     request = ask(aspect_ratio=f"{ratio[0]}:{ratio[1]}", pictures=pictures, seed=seed)
     settings = resolve_settings(request, card, lambda: 7)
     GenerateRequest(job_id="job-x", output=OutputLocation(bucket="bucket", prefix="p/"), **settings.model_dump())
+
+
+SIZES = st.one_of(
+    st.just({}),
+    ratios().map(lambda ratio: {"aspect_ratio": f"{ratio[0]}:{ratio[1]}"}),
+    st.tuples(st.integers(MIN_SIDE, MAX_SIDE), st.integers(MIN_SIDE, MAX_SIDE)).map(
+        lambda size: {"width": size[0], "height": size[1]}
+    ),
+)
+
+
+@settings(deadline=None)
+@given(cards(), SIZES, st.none() | st.integers(1, 150), st.integers(1, MAX_SIDE**2), st.integers(1, 150))
+def test_nothing_is_resolved_beyond_a_ceiling(
+    card: ModelCard, size: dict[str, object], steps: int | None, max_pixels: int, max_steps: int
+) -> None:
+    limits = ApplicableLimits(
+        max_pixels=Ceiling(max_pixels, SubjectKind.CHANNEL), max_steps=Ceiling(max_steps, SubjectKind.MEMBER)
+    )
+    request = ask(steps=steps, **size)
+    try:
+        found = resolve_settings(request, card, lambda: 7, limits)
+    except FieldRefused as refused:
+        # What is left out is never refused for what was asked: only where no size at all is small enough.
+        smallest = -(-MIN_SIDE // card.size_multiple) * card.size_multiple
+        if refused.field == "steps":
+            assert steps is not None
+            assert steps > min(card.max_steps, max_steps)
+        elif "width" not in size:
+            assert smallest**2 > max_pixels
+        return
+    assert found.steps <= min(card.max_steps, max_steps)
+    assert found.width * found.height <= min(card.max_pixels, max_pixels)
+    check(found.width, found.height, card)
