@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.install.flow import STATE_SECONDS, InstallFailed, InstallPorts, Problem, begin_install, finish_install
 from bot.logs import log
-from commands.install_sentences import install_trouble
+from commands.sentences_install import install_trouble
 from commands.views.install_pages import failed_page, installed_page
 
 COOKIE = "easel-install"

@@ -79,5 +79,5 @@ def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
     """Somebody opened a form: have the list of models ready."""
     try:
         models(deps, invocation.team, deps.credentials_for(invocation))
-    except (AccessRefused, RoleRefused, ApiRefused) as error:
+    except (AccessRefused, RoleRefused, ApiRefused, NotInstalled) as error:
         log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})

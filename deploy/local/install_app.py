@@ -21,7 +21,7 @@ def install_app(install_url: str, workspace_url: str, member: str) -> None:
         begun = browser.get(install_url)
         if begun.status_code != 302:
             raise AppNotInstalled(_said(begun))
-        # The cookie is for https alone, which 127.0.0.1 has not: a browser makes an exception there, httpx does not.
+        # The cookie is for https alone, and 127.0.0.1 has none: httpx would leave it behind.
         cookie = begun.headers["set-cookie"].partition(";")[0]
         back = workspace.authorize_app(begun.headers["location"], member)
         ended = browser.get(back, headers={"cookie": cookie})

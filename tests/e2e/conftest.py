@@ -12,8 +12,8 @@ from deploy.local.stack import LocalStack, StackSettings
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[LocalStack]:
-    """The deployed template with its endpoint in service."""
-    with LocalStack(StackSettings(rate_limit_factor=None)) as stack:
+    """The deployed template with its endpoint in service, and two workspaces with the app."""
+    with LocalStack(StackSettings(rate_limit_factor=None, two_workspaces=True)) as stack:
         yield stack
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from deploy.local.slack import settings
 
-ACME: dict[str, Any] = {"is_installed": False}
-GLOBEX: dict[str, Any] = {**settings.GLOBEX, "is_installed": False}
+# What is tested with them is not how quick the app is, but a busy machine may be slow.
+PATIENT: dict[str, Any] = {"ack_seconds": 30.0, "trigger_seconds": 30.0}
+ACME: dict[str, Any] = {**PATIENT, "is_installed": False}
+GLOBEX: dict[str, Any] = {**PATIENT, **settings.GLOBEX, "is_installed": False}
 ORGANISATION: dict[str, Any] = {"enterprise_id": "E0EASEL01", "enterprise_name": "World Industries"}

@@ -38,14 +38,13 @@ def text_of(page: httpx.Response) -> str:
     return re.sub(r"<[^>]+>", " ", page.text)
 
 
-def events(workspace: LocalWorkspace, count: int) -> list[Any]:
+def events(workspace: LocalWorkspace, count: int) -> None:
     """Wait until so many events were acknowledged."""
-    return workspace.wait_for(
-        lambda: (
-            len(found := [one for one in workspace.deliveries("event") if one.outcome == "acked"]) >= count and found
-        ),
-        what="event",
-    )
+
+    def are_acked() -> bool:
+        return len([one for one in workspace.deliveries("event") if one.outcome == "acked"]) >= count
+
+    workspace.wait_for(are_acked, timeout=60, what="event")
 
 
 def paint(bot: BotInWorkspace, workspace: LocalWorkspace, prompt: str = "a red boat") -> Any:

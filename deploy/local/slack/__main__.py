@@ -21,6 +21,9 @@ def main() -> int:
     parser.add_argument("--request-url", help="where everything is sent, instead of the URLs in the manifest")
     parser.add_argument("--signing-secret-file", type=Path, help="else from SLACK_SIGNING_SECRET, else a new one")
     parser.add_argument("--bot-token-file", type=Path, help="else from SLACK_BOT_TOKEN, else a new one")
+    parser.add_argument("--client-id", default=os.environ.get("SLACK_CLIENT_ID"), help="for OAuth; else a fixed one")
+    parser.add_argument("--client-secret-file", type=Path, help="else from SLACK_CLIENT_SECRET, else a new one")
+    parser.add_argument("--not-installed", action="store_true", help="the app has to be installed through OAuth first")
     parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "0")), help="0: a free one")
     parser.add_argument("--file-folder", type=Path, help="keep file bytes here while it runs, instead of in memory")
     parser.add_argument("--no-rate-limits", action="store_true", help="never answer 429")
@@ -37,7 +40,13 @@ def main() -> int:
         request_url=arguments.request_url,
         file_folder=arguments.file_folder,
         rate_limit_factor=None if arguments.no_rate_limits else 1.0,
+        is_installed=not arguments.not_installed,
     )
+    client_secret = _read_secret(arguments.client_secret_file, "SLACK_CLIENT_SECRET")
+    if client_secret:
+        settings = dataclasses.replace(settings, client_secret=client_secret)
+    if arguments.client_id:
+        settings = dataclasses.replace(settings, client_id=arguments.client_id)
     if signing_secret:
         settings = dataclasses.replace(settings, signing_secret=signing_secret)
     else:

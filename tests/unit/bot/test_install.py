@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.install.flow import InstallPorts, Problem
 from bot.install.gateway import InstallGateway
-from commands.install_sentences import install_trouble
 from commands.manifest import BOT_SCOPES, manifest
 from commands.sentences import Trouble
+from commands.sentences_install import install_trouble
 from commands.views.install_pages import failed_page, installed_page
 from tests.fakes.bot import FakeClock
 from tests.fakes.bot_installations import (
@@ -268,6 +268,7 @@ class Tags(HTMLParser):
         self.tags.append(tag)
 
 
+@settings(deadline=None)
 @given(name=st.text(max_size=40), sentence=st.text(max_size=40))
 def test_nothing_that_slack_sends_becomes_markup(name: str, sentence: str) -> None:
     assert Tags(installed_page(name, False)).tags == Tags(installed_page("Acme", False)).tags

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.origin import enterprise_of, is_org_wide, team_of
@@ -75,6 +75,7 @@ JSON = st.recursive(
 NAMES = ["team", "team_id", "enterprise", "enterprise_id", "authorizations", "view", "user", "context_team_id"]
 
 
+@settings(deadline=None)
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_whatever_the_body_is_the_answer_is_an_id_or_nothing(body: dict[str, Any]) -> None:
     assert team_of(body) in {"", "T1"} and enterprise_of(body) in {"", "E1"}

@@ -108,6 +108,8 @@ def _answer(workspace: Workspace, name: str, arguments: Arguments, request: Requ
         if name != "api.test":
             arguments.token = _token(workspace, arguments, request)
             arguments.token.check()
+            # It may be an organisation's, and name a workspace that is none of its.
+            workspace.app.workspace_of(arguments.token, arguments)
         workspace.limits.count_call(name)
         scopes = workspace.manifest.bot_scopes
         if method.scopes and not scopes.intersection(method.scopes):
