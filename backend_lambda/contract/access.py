@@ -69,8 +69,17 @@ class Guardrail(Model):
         return session_policy(self.actions, self.models, api_arn)
 
 
+class GrantPart(StrEnum):
+    """What a grant consists of. The role goes with its external id, the grant's end and its reason."""
+
+    ROLE = "role"
+    LIMITS = "limits"
+    GUARDRAIL = "guardrail"
+
+
 class PutGrant(Model):
-    """Body of `PUT /grants/{kind}/{id}`: replaces what was granted to that subject.
+    """Body of `PUT /grants/{kind}/{id}`: replaces what was granted to that subject, but for the parts in `keeps`: those
+    stay as they stand when the request is carried out. A grant of which nothing is left is removed.
 
     `role` is one of the stack's own (artist, trainer, operator, admin) or the ARN of a role of the customer's own,
     below the path `/easel/`; without one the entry only limits. `external_id` is what that role's trust policy asks
@@ -83,10 +92,19 @@ class PutGrant(Model):
     guardrail: Guardrail | None = None
     ends_at: datetime | None = None
     reason: str = Field(default="", max_length=MAX_REASON_CHARS)
+    keeps: list[GrantPart] = Field(default_factory=list, max_length=len(GrantPart))
 
     @model_validator(mode="after")
     def _says_something(self) -> PutGrant:
-        if self.role is None and self.guardrail is None and not self.limits.is_limiting:
+        names_role = self.role is not None or self.external_id is not None or self.ends_at is not None or self.reason
+        named = {
+            GrantPart.ROLE: bool(names_role),
+            GrantPart.LIMITS: self.limits != Limits(),
+            GrantPart.GUARDRAIL: self.guardrail is not None,
+        }
+        if any(named[part] for part in self.keeps):
+            raise ValueError("what a grant keeps is not named anew")
+        if not self.keeps and self.role is None and self.guardrail is None and not self.limits.is_limiting:
             raise ValueError("a grant names a role, a limit or a guardrail")
         return self
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from backend_lambda.access_ports import AccessChange, AccessPorts, TenantAccess
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import Effect, Entry, Limits, PutGrant
+from backend_lambda.contract.access import Effect, Entry, GrantPart, Limits, PutGrant
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.usecases.change_access import change_access, replace_entry
 from backend_lambda.usecases.check_entry import (
@@ -32,7 +32,8 @@ def put_grant(
     api_arn: str,
     ports: AccessPorts,
 ) -> Entry:
-    """Replace what is granted to that subject in the caller's tenant; the same request again changes nothing.
+    """Replace what is granted to that subject in the caller's tenant; the same request again changes nothing. What the
+    request keeps is taken from the grant that counts at that moment, so that no two changes undo one another.
 
     `stack_roles` are ARNs by name; `api_arn` is `arn:aws:execute-api:<region>:<account>:<api>/<stage>`. `made_at` and
     `made_by` say who granted the role first: a change of its limits or its end leaves them, since of several user
@@ -77,12 +78,26 @@ def put_grant(
             made_at=now,
         )
         old = current.entry(new.key)
+        if old is not None and old.counts_at(now):
+            new = _keeping(old, new, request.keeps)
         if old is not None and old.role_arn == new.role_arn and old.counts_at(now):
             new = new.model_copy(update={"made_by": old.made_by, "made_at": old.made_at})
-        check_room(current, new)
         granted = new
+        if new.role_arn is None and new.guardrail is None and not new.is_limiting:
+            return replace_entry(caller, current, new.key, None, now)
+        check_room(current, new)
         return replace_entry(caller, current, new.key, new, now)
 
     change_access(caller.tenant, plan, ports)
     assert granted is not None
     return granted
+
+
+def _keeping(old: Entry, new: Entry, parts: Collection[GrantPart]) -> Entry:
+    """The new grant with these parts of the old one."""
+    names = {
+        GrantPart.ROLE: ("role", "role_arn", "external_id", "ends_at", "reason"),
+        GrantPart.LIMITS: ("limits",),
+        GrantPart.GUARDRAIL: ("guardrail",),
+    }
+    return new.model_copy(update={name: getattr(old, name) for part in parts for name in names[part]})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-from backend_lambda.contract.access import Effect, Entry
 from backend_lambda.contract.subjects import Subject, SubjectKind
 from bot.invocation import Invocation
 from bot.logs import log
@@ -63,11 +62,11 @@ def _make(deps: WorkerDeps, invocation: Invocation, credentials: Credentials, in
     values, team = instruction.values, invocation.team
     match instruction.path:
         case GRANT.path:
-            return _put(deps, credentials, subject_of(values[WHO.name], team), grant_body, values)
+            return _put(deps, credentials, subject_of(values[WHO.name], team), grant_body(values))
         case LIMIT.path:
-            return _put(deps, credentials, subject_of(values[WHO.name], team), limit_body, values)
+            return _put(deps, credentials, subject_of(values[WHO.name], team), limit_body(values))
         case GUARDRAIL.path:
-            return _put(deps, credentials, subject_of(values[CHANNEL.name], team), guardrail_body, values)
+            return _put(deps, credentials, subject_of(values[CHANNEL.name], team), guardrail_body(values))
         case DENY.path:
             return _deny(deps, invocation, credentials, subject_of(values[WHO.name], team), values)
         case REVOKE.path:
@@ -87,34 +86,16 @@ def _outdated(deps: WorkerDeps, invocation: Invocation, instruction: Instruction
     return already_over() if until is not None and fixed_end(until) <= deps.authority.now() else None
 
 
-def _put(
-    deps: WorkerDeps,
-    credentials: Credentials,
-    subject: Subject,
-    body_of: Callable[[Mapping[str, Value], Entry | None], Json | None],
-    values: Mapping[str, Value],
-) -> Message:
-    """Replace a part of what is granted to a subject; remove the grant where nothing is left of it."""
-    standing = _standing(deps.access.list_grants(credentials), subject, deps)
-    body = body_of(values, standing)
-    if body is None:
-        deps.access.remove_grant(credentials, subject)
-        return done(f"Nothing is granted to {subject_text(subject.kind, subject.id)} any more.")
+def _put(deps: WorkerDeps, credentials: Credentials, subject: Subject, body: Json) -> Message:
+    """Replace a part of what is granted to a subject; where nothing is left of the grant, it is gone."""
     entry = deps.access.put_grant(credentials, subject, body)
+    if entry.role_arn is None and entry.guardrail is None and not entry.is_limiting:
+        return done(_nothing_granted(subject))
     return done("Done.", entry_line(entry))
 
 
-def _standing(entries: Sequence[Entry], subject: Subject, deps: WorkerDeps) -> Entry | None:
-    """The grant that counts for a subject; one that has ended has nothing that could stay."""
-    now = deps.authority.now()
-    return next(
-        (
-            entry
-            for entry in entries
-            if entry.effect is Effect.GRANT and entry.subject == subject and entry.counts_at(now)
-        ),
-        None,
-    )
+def _nothing_granted(subject: Subject) -> str:
+    return f"Nothing is granted to {subject_text(subject.kind, subject.id)} any more."
 
 
 def _deny(
@@ -138,7 +119,7 @@ def _revoke(deps: WorkerDeps, credentials: Credentials, subject: Subject, values
         deps.access.remove_deny(credentials, subject)
         return done(f"There is no deny any more for {whom}.")
     deps.access.remove_grant(credentials, subject)
-    return done(f"Nothing is granted to {subject_text(subject.kind, subject.id)} any more.")
+    return done(_nothing_granted(subject))
 
 
 def _words(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:

@@ -1,11 +1,11 @@
-"""What the API is asked for, from what an admin said and what stands for the subject. A grant's parts are set one by
-one, but kept as one: setting limits leaves the role, setting the role leaves the guardrail.
+"""What the API is asked for. A grant's parts are set one by one: setting limits keeps the role, setting the role keeps
+the guardrail. What is kept is kept by the backend, as it stands when the change is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from commands.admin.amounts import limits_named
 from commands.admin.subcommands import ACTIONS, EXTERNAL_ID, LIMITS_OFF, MODELS, OFF, REASON, ROLE, UNTIL
@@ -13,64 +13,39 @@ from commands.grammar.choices import split_names
 from commands.grammar.options import Value
 from commands.grammar.until import fixed_end
 
-if TYPE_CHECKING:
-    from backend_lambda.contract.access import Entry
-
 Json = dict[str, Any]
+KEEPS = "keeps"
 
 
-def grant_body(values: Mapping[str, Value], standing: Entry | None) -> Json:
-    """`PutGrant`: the role with its end and reason as said; limits that are not named, and the guardrail, stay.
-
-    `standing` is the grant that counts now; None where there is none.
-    """
-    kept = standing_body(standing)
-    limits = limits_named(values) or kept.get("limits")
+def grant_body(values: Mapping[str, Value]) -> Json:
+    """`PutGrant`: the role with its end and reason as said. The guardrail is kept, and limits that are not named."""
     body: Json = {"role": values[ROLE.name], **_said(values)}
     if EXTERNAL_ID.name in values:
         body["external_id"] = values[EXTERNAL_ID.name]
-    return body | ({"limits": limits} if limits else {}) | _only(kept, "guardrail")
+    limits = limits_named(values)
+    if limits:
+        return {**body, "limits": limits, KEEPS: ["guardrail"]}
+    return {**body, KEEPS: ["limits", "guardrail"]}
 
 
-def limit_body(values: Mapping[str, Value], standing: Entry | None) -> Json | None:
-    """`PutGrant` with other limits; None where nothing is left of the grant."""
-    kept = standing_body(standing)
-    kept.pop("limits", None)
+def limit_body(values: Mapping[str, Value]) -> Json:
+    """`PutGrant` with other limits, or without any."""
     limits = {} if LIMITS_OFF.name in values else limits_named(values)
-    return _unless_empty({**kept, **({"limits": limits} if limits else {})})
+    return {**({"limits": limits} if limits else {}), KEEPS: ["role", "guardrail"]}
 
 
-def guardrail_body(values: Mapping[str, Value], standing: Entry | None) -> Json | None:
-    """`PutGrant` with another guardrail, or without one; None where nothing is left of the grant."""
-    kept = standing_body(standing)
-    kept.pop("guardrail", None)
+def guardrail_body(values: Mapping[str, Value]) -> Json:
+    """`PutGrant` with another guardrail, or without one."""
+    body: Json = {KEEPS: ["role", "limits"]}
     if values[ACTIONS.name] != OFF:
         actions, models = split_names(values[ACTIONS.name]), split_names(values.get(MODELS.name))
-        kept["guardrail"] = {"actions": list(actions), **({"models": list(models)} if models else {})}
-    return _unless_empty(kept)
+        body["guardrail"] = {"actions": list(actions), **({"models": list(models)} if models else {})}
+    return body
 
 
 def deny_body(values: Mapping[str, Value]) -> Json:
     """`PutDeny`, but for whom it reaches."""
     return _said(values)
-
-
-def standing_body(standing: Entry | None) -> Json:
-    """`PutGrant` that would leave a grant as it is; empty where there is none."""
-    if standing is None:
-        return {}
-    role = standing.role or standing.role_arn
-    limits = standing.limits.model_dump(mode="json", exclude_defaults=True)
-    guardrail = standing.guardrail.model_dump(mode="json", exclude_defaults=True) if standing.guardrail else None
-    body: Json = {
-        "role": role,
-        "external_id": standing.external_id if role else None,
-        "limits": limits or None,
-        "guardrail": guardrail,
-        "ends_at": standing.ends_at.isoformat() if standing.ends_at is not None else None,
-        "reason": standing.reason or None,
-    }
-    return {name: value for name, value in body.items() if value is not None}
 
 
 def _said(values: Mapping[str, Value]) -> Json:
@@ -82,11 +57,3 @@ def _said(values: Mapping[str, Value]) -> Json:
     if reason:
         body["reason"] = reason
     return body
-
-
-def _unless_empty(body: Json) -> Json | None:
-    return body if {"role", "limits", "guardrail"} & set(body) else None
-
-
-def _only(body: Json, name: str) -> Json:
-    return {name: body[name]} if name in body else {}

@@ -161,7 +161,7 @@ class FakeAccess:
             if len(policy) > MAX_POLICY_CHARS:
                 raise ApiRefused(422, {"code": "guardrail_too_long", "message": "no", "field": "guardrail"})
         arn = role_arn(grant.role) if grant.role in ROLE_ACTIONS else grant.role
-        facts = {
+        facts: dict[str, Any] = {
             "role": grant.role if grant.role in ROLE_ACTIONS else None,
             "role_arn": arn,
             "external_id": grant.external_id,
@@ -170,6 +170,13 @@ class FakeAccess:
             "ends_at": grant.ends_at,
             "reason": grant.reason,
         }
+        standing = self.tenants.get(caller.team, {}).get(f"grant#{subject.key}")
+        for part in grant.keeps if standing is not None and standing.counts_at(self._now()) else ():
+            names = ("role", "role_arn", "external_id", "ends_at", "reason") if part == "role" else (part.value,)
+            facts |= {name: getattr(standing, name) for name in names}
+        if facts["role_arn"] is None and facts["guardrail"] is None and not facts["limits"].is_limiting:
+            self._remove(caller, Effect.GRANT, subject)
+            return Entry(effect=Effect.GRANT, kind=subject.kind, id=subject.id, made_at=self._now())
         return self._change(caller, Effect.GRANT, subject, facts)
 
     def remove_grant(self, credentials: Credentials, subject: Subject) -> bool:

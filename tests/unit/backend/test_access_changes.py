@@ -240,6 +240,53 @@ def test_the_guardrail_is_measured_with_this_apis_own_names(access: Access) -> N
         )
 
 
+def test_parts_of_a_grant_are_kept_as_they_stand_when_it_is_changed(access: Access) -> None:
+    rail = Guardrail(actions=[Action.SEE])
+    end = NOON + timedelta(days=1)
+    first = access.grant(
+        CHANNEL,
+        "C1",
+        role="trainer",
+        external_id=T,
+        ends_at=end,
+        reason="demo",
+        limits={"max_steps": 9},
+        guardrail=rail,
+    )
+    limited = access.grant(CHANNEL, "C1", limits={"images_per_day": 5}, keeps=["role", "guardrail"])
+    assert limited == first.model_copy(update={"limits": Limits(images_per_day=5)})
+    assert access.grant(CHANNEL, "C1", limits={"images_per_day": 5}, keeps=["role", "guardrail"]) == limited
+    granted = access.grant(CHANNEL, "C1", role="artist", keeps=["limits", "guardrail"])
+    assert (granted.role, granted.ends_at, granted.reason, granted.external_id) == ("artist", None, "", None)
+    assert granted.limits == limited.limits and granted.guardrail == rail
+    assert len(access.audit()) == 3, "the repetition changed nothing"
+
+
+def test_what_somebody_else_changed_meanwhile_is_kept_as_they_left_it(access: Access) -> None:
+    access.grant(MEMBER, "U2", role="admin")
+    # Between this change's reading and its writing, somebody revokes the role.
+    access.grant(MEMBER, "U1", role="admin")
+    access.backend.access.meanwhile = lambda: access.remove("grant", MEMBER, "U2")
+    limited = access.grant(MEMBER, "U2", limits={"images_per_day": 5}, keeps=["role", "guardrail"])
+    assert limited.role is None and limited.role_arn is None
+
+
+def test_nothing_of_a_grant_that_has_ended_is_kept(access: Access) -> None:
+    access.grant(MEMBER, "U2", role="admin", ends_at=NOON + timedelta(hours=1))
+    access.backend.clock.go_on(timedelta(hours=1))
+    assert access.grant(MEMBER, "U2", limits={"images_per_day": 5}, keeps=["role"]).role is None
+
+
+def test_a_grant_of_which_nothing_is_left_is_removed(access: Access) -> None:
+    access.grant(MEMBER, "U2", limits={"images_per_day": 5})
+    left = access.grant(MEMBER, "U2", keeps=["role", "guardrail"])
+    assert left.role_arn is None and not left.is_limiting and left.guardrail is None
+    assert access.entries() == []
+    assert sorted(record.action for record in access.audit()) == ["put_grant", "remove_grant"]
+    access.grant(MEMBER, "U2", keeps=["role", "guardrail"])
+    assert len(access.audit()) == 2, "asked again, nothing is removed"
+
+
 def test_there_is_room_for_so_many_and_no_more(access: Access) -> None:
     made = access.grant(MEMBER, "U0", role="artist")
     store = access.backend.access

@@ -346,7 +346,7 @@ def test_when_the_backend_stays_away_the_last_try_says_so(stage: Stage) -> None:
     def unavailable(*args: Any) -> Any:
         raise ApiUnavailable("HTTP 500")
 
-    stage.access.list_grants = unavailable  # type: ignore[method-assign]
+    stage.access.put_grant = unavailable  # type: ignore[method-assign]
     invocation = confirming("access grant <@U2> artist")
     for receives in range(1, MAX_RECEIVES + 1):
         assert not stage.work(invocation, message_id="m", receives=receives)
