@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploy.local.role_trust import fill_in
@@ -97,6 +97,7 @@ def test_setting_a_source_identity_has_to_be_allowed(aws: LocalAws, worker: Any)
 PARTS = st.lists(st.sampled_from(["${a}", "${b}", "${c}", "T1.", "*", "$", "{", "}"]), max_size=5).map("".join)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b"]), st.text("xyz*?$", max_size=3)), PARTS)
 def test_a_variable_becomes_its_value_or_the_statement_matches_nothing(values: dict[str, str], text: str) -> None:
     try:

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.contract.actions import ROLE_ACTIONS, ROUTES
@@ -124,6 +124,7 @@ def test_what_makes_no_policy_is_said_in_one_sentence(
     assert says in refused(capsys, monkeypatch, *arguments)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(max_size=12) | st.from_regex(r"T[A-Z0-9]{1,12}", fullmatch=True), max_size=12), st.text(max_size=6)
 )
