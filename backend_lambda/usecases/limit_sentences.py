@@ -23,6 +23,7 @@ _NOTHING = {
     LimitName.GPU_SECONDS_PER_DAY: "0 GPU seconds a day",
     LimitName.JOBS_AT_ONCE: "0 jobs at once",
 }
+_NAMED_MODELS = 3
 
 
 def allows_at_most(by: SubjectKind) -> str:
@@ -31,11 +32,13 @@ def allows_at_most(by: SubjectKind) -> str:
 
 
 def models_sentence(models: AllowedModels) -> str:
-    """Which models may be asked, and who says so."""
+    """Which models may be asked (the first of them), and who says so."""
     whose = " and ".join(dict.fromkeys(_in_sentence(kind) for kind in models.by))
     if not models.names:
         return f"No model is allowed here: the lists of {whose} have none in common."
-    names = ", ".join(models.names)
+    names = ", ".join(models.names[:_NAMED_MODELS])
+    if len(models.names) > _NAMED_MODELS:
+        names += f" and {len(models.names) - _NAMED_MODELS} more"
     verb = "allows" if len(set(models.by)) == 1 else "together allow"
     return f"{whose[:1].upper()}{whose[1:]} {verb} only {'this model' if len(models.names) == 1 else 'these'}: {names}."
 

@@ -433,6 +433,12 @@ def test_models_that_are_not_allowed_are_refused_with_those_that_are(backend: Fa
         submit(backend)
     assert error.value.message == "This workspace allows only these: big, bigger."
     assert (error.value.field, error.value.given, error.value.available) == ("endpoint", "tiny", ["big", "bigger"])
+    many = [f"model-{number}" for number in range(20)]
+    limit(backend, limiting("workspace", "T0EASEL", models=many))
+    with pytest.raises(FieldRefused) as error:
+        submit(backend)
+    assert error.value.message == "This workspace allows only these: model-0, model-1, model-10 and 17 more."
+    assert error.value.available == sorted(many)
     limit(backend, limiting("workspace", "T0EASEL", models=["tiny", "big"]), limiting("channel", "C1", models=["big"]))
     with pytest.raises(FieldRefused) as error:
         submit(backend)
