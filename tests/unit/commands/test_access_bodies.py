@@ -63,8 +63,11 @@ def test_a_deny() -> None:
 
 
 BODIES = {
-    "access grant": grant_body, "access limit": limit_body, "access guardrail": guardrail_body, "access deny": deny_body,
-}  # fmt: skip
+    "access grant": grant_body,
+    "access limit": limit_body,
+    "access guardrail": guardrail_body,
+    "access deny": deny_body,
+}
 
 
 @settings(max_examples=150, deadline=None)
