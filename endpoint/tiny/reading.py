@@ -129,15 +129,14 @@ def summary_positions(tokens: torch.Tensor, end: int, rng: random.Random) -> tor
 def tell(scene: Scene) -> list[int]:
     """The numbers of the right answers. "A and B" and "A left of B" say the same scene, so there is one truth."""
     first, second = scene.things[0], scene.things[1] if len(scene.things) > 1 else None
-    truth = (
+    of_second = (None, None, None) if second is None else (second.color, second.kind, second.size)
+    truth: tuple[str | None, ...] = (
         scene.background,
         scene.place,
         scene.relation,
         first.color,
         first.kind,
         first.size,
-        second and second.color,
-        second and second.kind,
-        second and second.size,
+        *of_second,
     )
     return [answers.index(answer) for answers, answer in zip(_ANSWERS.values(), truth, strict=True)]
