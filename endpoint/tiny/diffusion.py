@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,22 @@ from endpoint.tiny.unet import new_text_encoder, new_unet
 from endpoint.tiny.workers import Worker
 
 _BATCH = 48
-_PEAK_LEARNING_RATE = 1e-3
 # The text encoder can read already.
 _TEXT_LEARNING_SHARE = 0.3
 _EMPTY_CAPTIONS = 0.1
 _OTHER_FORMATS_SHARE = 0.03
 _EMA_DECAY = 0.998
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A rise and fall of the learning rate over `steps` steps. `noisiness` 1 draws all timesteps alike, more draws
+    noisy ones more often: there colours and places are decided, at the other end the edges.
+    """
+
+    steps: int
+    peak_learning_rate: float
+    noisiness: float
 
 
 class MovingAverage:
@@ -61,7 +73,7 @@ class MovingAverage:
             tensor.copy_(state_dict[str(number)])
 
 
-def train_diffusion(worker: Worker, work: Path, sets: list[LatentSet], steps: int, seed: int) -> None:
+def train_diffusion(worker: Worker, work: Path, sets: list[LatentSet], cycles: Sequence[Cycle], seed: int) -> None:
     """Trains into the checkpoint `work`/unet.pt, going on from it where it exists."""
     tokenizer = new_tokenizer()
     unet, text_encoder = new_unet(seed + 1), load_reader(work, tokenizer)
@@ -81,7 +93,7 @@ def train_diffusion(worker: Worker, work: Path, sets: list[LatentSet], steps: in
     checkpoint = Checkpoint(
         work / "unet.pt", unet=unet, text_encoder=text_encoder, optimizer=optimizer, average=average
     )
-    first = checkpoint.load()
+    steps, first = sum(cycle.steps for cycle in cycles), checkpoint.load()
     if first >= steps:
         return
     # Which format comes next is everybody's, what is drawn from it each worker's own.
@@ -94,10 +106,11 @@ def train_diffusion(worker: Worker, work: Path, sets: list[LatentSet], steps: in
     text_encoder.train()
     started, losses = time.monotonic(), []
     for step in range(first, steps):
+        cycle, at = _cycle_at(cycles, step)
         for group in optimizer.param_groups:
-            group["lr"] = group["share"] * one_cycle(step, steps, _PEAK_LEARNING_RATE, warm_up=0.05)
+            group["lr"] = group["share"] * one_cycle(at, cycle.steps, cycle.peak_learning_rate, warm_up=0.05)
         (part,) = formats.choices(sets, shares)
-        loss = _loss(unet, text_encoder, tokenizer, part, signal, rng, _BATCH // worker.count)
+        loss = _loss(unet, text_encoder, tokenizer, part, signal, rng, _BATCH // worker.count, cycle.noisiness)
         optimizer.zero_grad()
         loss.backward()
         worker.average_gradients(trained)
@@ -123,6 +136,14 @@ def load_diffusion(work: Path, tokenizer: CLIPTokenizer) -> tuple[UNet2DConditio
     return unet.eval(), text_encoder.eval()
 
 
+def _cycle_at(cycles: Sequence[Cycle], step: int) -> tuple[Cycle, int]:
+    for cycle in cycles:
+        if step < cycle.steps:
+            return cycle, step
+        step -= cycle.steps
+    raise ValueError("the training is over")
+
+
 def _loss(
     unet: Any,
     text_encoder: CLIPTextModel,
@@ -131,13 +152,13 @@ def _loss(
     signal: torch.Tensor,
     rng: random.Random,
     batch: int,
+    noisiness: float,
 ) -> torch.Tensor:
     chosen = [rng.randrange(len(part.scenes)) for _ in range(batch)]
     tokens = tokenize(tokenizer, ["" if rng.random() < _EMPTY_CAPTIONS else say(part.scenes[at], rng) for at in chosen])
     latents = part.latents[chosen].contiguous(memory_format=torch.channels_last)
-    # A shift towards the noisy end, where colours and places are decided.
     uniform = torch.rand(batch)
-    timesteps = (1000 * (1 - (1 - uniform) ** 1.6)).long().clamp(0, 999)
+    timesteps = (1000 * (1 - (1 - uniform) ** noisiness)).long().clamp(0, 999)
     kept = signal[timesteps].view(-1, 1, 1, 1)
     noise = torch.randn_like(latents)
     noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise

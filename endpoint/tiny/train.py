@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from endpoint.tiny.diffusion import load_diffusion, train_diffusion
+from endpoint.tiny.diffusion import Cycle, load_diffusion, train_diffusion
 from endpoint.tiny.latent_space import finish_vae, load_vae
 from endpoint.tiny.latents import encode_drawings, load_latents
 from endpoint.tiny.pipeline import MODEL_DIR, assemble, save
@@ -22,7 +22,7 @@ from endpoint.tiny.workers import run_workers
 SEED = 7
 VAE_STEPS = 3600
 READING_STEPS = 1500
-UNET_STEPS = 8000
+UNET_CYCLES = (Cycle(8000, 1e-3, noisiness=1.6), Cycle(6000, 6e-4, noisiness=1.0))
 DRAWINGS = 18000
 
 
@@ -32,7 +32,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=MODEL_DIR, help="where the pipeline is saved")
     parser.add_argument("--work", type=Path, default=Path("out/tiny-training"), help="checkpoints and latents")
     parser.add_argument("--vae-steps", type=int, default=VAE_STEPS)
-    parser.add_argument("--unet-steps", type=int, default=UNET_STEPS)
     parser.add_argument("--drawings", type=int, default=DRAWINGS)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--workers", type=int, default=2, help="processes, one core each; a power of two up to 4")
@@ -46,7 +45,7 @@ def main() -> None:
         run_workers(options.workers, encode_drawings, options.work, options.drawings, options.seed)
         run_workers(options.workers, train_reading, options.work, READING_STEPS, options.seed)
         sets = load_latents(options.work, options.workers, options.drawings, options.seed)
-        run_workers(options.workers, train_diffusion, options.work, sets, options.unet_steps, options.seed)
+        run_workers(options.workers, train_diffusion, options.work, sets, UNET_CYCLES, options.seed)
     tokenizer = new_tokenizer()
     save(assemble(load_vae(options.work), *load_diffusion(options.work, tokenizer), tokenizer), options.out)
     print(f"saved {options.out} after {(time.monotonic() - started) / 60:.0f} minutes", flush=True)

@@ -120,6 +120,12 @@ def _loss(vae: AutoencoderKL, target: torch.Tensor) -> torch.Tensor:
         log_variance = log_variance.clamp(-20, 4)
         latents = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
         decoded = vae.decoder(vae.post_quant_conv(latents)).float()
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    return reconstruction_loss(decoded, target) + _KL_WEIGHT * kl
+
+
+def reconstruction_loss(decoded: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """How far decoded pictures are from their targets, both (n, 3, height, width) from -1 to 1."""
     # Edges are few pixels but all that makes a shape sharp.
     across = (target[..., :, 1:] - target[..., :, :-1]).abs().amax(1, keepdim=True)
     along = (target[..., 1:, :] - target[..., :-1, :]).abs().amax(1, keepdim=True)
@@ -131,8 +137,7 @@ def _loss(vae: AutoencoderKL, target: torch.Tensor) -> torch.Tensor:
     for block in (4, 16):
         shared = torch.nn.functional.avg_pool2d(error, block)
         reconstruction = reconstruction + 2 * (shared.abs() + 2 * shared.square()).mean()
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    return reconstruction + _KL_WEIGHT * kl
+    return reconstruction
 
 
 @torch.no_grad()
