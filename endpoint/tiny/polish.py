@@ -1,7 +1,8 @@
 """Teaches the VAE's decoder alone, at the end, to draw small things sharply from latents as the UNet makes them.
 
 The encoder and so the latents stay as they are, and the UNet with them. Most pictures are drawings of the world,
-decoded from settled latents with a little noise; the rest are rich ones, so that what is not of the world stays possible.
+decoded from settled latents with a little noise; the rest are rich ones, so that what is not of the world stays
+possible.
 """
 
 from __future__ import annotations
