@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from bot.slack_oauth import WebSlackOAuth
     from bot.worker.deps import WorkerDeps
     from bot.worker.installations import InstallationDeps
-    from bot.worker.usergroups import UserGroups
 
 DEFAULT_API_URL = "https://slack.com/api/"
 DEFAULT_MAX_RECEIVES = 5
@@ -254,6 +253,7 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     from bot.worker.authorize import Authority
     from bot.worker.deps import WorkerDeps
     from bot.worker.installations import InstallationDeps
+    from bot.worker.usergroups import UserGroups
 
     settings = WorkerSettings.from_environment(environment)
     clients, clock = AwsClients(), SystemClock()

@@ -6,13 +6,14 @@
   listens on 127.0.0.1 alone.
 - Roles' trust policies are evaluated in full (`deploy.local.role_trust`).
 - IAM knows the condition keys `kms:EncryptionContext:…`, `kms:EncryptionContextKeys` and `events:source` of a request.
+- Policies are simulated in full (`deploy.local.policy_simulator`).
 - Below `/_easel/`, for the SageMaker stand-in (it proves itself with the root secret key):
   `POST /_easel/authorize` verifies another request's signature and asks IAM whether its caller may do an action;
   `POST /_easel/service-session` gives a service the credentials of a role that trusts it, which on AWS is internal;
   `POST /_easel/service-event` puts an event of an `aws.` source on the default bus, as only AWS's services may.
 
-MiniStack's private names are used in this file and in `role_trust.py` alone; they are those of 1.5.33, which
-`deploy/requirements.txt` pins.
+MiniStack's private names are used in this file, in `role_trust.py` and in `policy_simulator.py` alone; they are those of
+1.5.33, which `deploy/requirements.txt` pins.
 """
 
 from __future__ import annotations
@@ -269,11 +270,13 @@ def main() -> None:
     import ministack.app
     from ministack.core import iam_actions
 
+    from deploy.local.policy_simulator import simulate_in_full
     from deploy.local.role_trust import evaluate_trust_in_full
 
+    simulate_in_full()
+    evaluate_trust_in_full()
     # Looked up at each request.
     iam_actions.request_tag_context = with_more_conditions(iam_actions.request_tag_context)
-    evaluate_trust_in_full()
     ministack.app.app = with_questions(ministack.app.app, os.environ["AWS_SECRET_ACCESS_KEY"])
     ministack.app.main()
 

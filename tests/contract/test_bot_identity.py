@@ -19,12 +19,19 @@ from bot.aws.clients import AwsClients
 from bot.aws.dynamo_grants import DynamoGrants
 from bot.aws.iam_simulator import IamSimulator
 from bot.aws.sts_sessions import MAX_CACHED, StsSessions, encode_id, session_name, source_identity
+from bot.invocation import Invocation, Kind
 from bot.ports.access import Answer, PolicySimulator, SimulationUnavailable, Tagged
 from bot.ports.backend import Caller, Grant, RoleRefused
 from bot.system_clock import SystemClock
+from bot.wiring import wire_worker
 from tests.contract.test_bot_store import bot_clients  # noqa: F401 - a fixture
 from tests.fakes.bot import FakeClock
 from tests.fakes.bot_access import API_ARN, FakeIam, role_arn
+
+WORKER_VARIABLES = (
+    "SLACK_SECRET_ARN", "INSTALLATIONS_TABLE", "TOKENS_KEY_ARN", "BOT_TABLE", "GRANTS_TABLE", "API_URL", "API_ARN",
+    "DEFAULT_ENDPOINT", "PICTURES_BUCKET",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -292,3 +299,18 @@ def test_a_role_that_iam_cant_be_asked_about_is_unavailable(clients: AwsClients)
     simulator = IamSimulator(SomeClients(Refusing()))  # type: ignore[arg-type]
     with pytest.raises(SimulationUnavailable, match="NoSuchEntity"):
         simulator.ask_role(Tagged("arn:aws:iam::1:role/x", Caller("T1", "C1", "U1")), ["a"])
+
+
+# ---------------------------------------------------------------- the whole of it
+
+
+def test_the_worker_is_wired_with_all_of_them(clients: AwsClients) -> None:
+    secrets = clients.get("secretsmanager")
+    document = json.dumps({"signing_secret": "s1", "bot_token": "xoxb-1", "team_id": "T1"})
+    arn = secrets.create_secret(Name=f"slack-{uuid.uuid4().hex[:8]}", SecretString=document)["ARN"]
+    given = dict.fromkeys(WORKER_VARIABLES, "some-name")
+    function = wire_worker({**given, "SLACK_SECRET_ARN": arn, "API_URL": "https://a.example/v1", "API_ARN": API})
+    deps = function.deps_for(Invocation(Kind.ADMIN, "k", "T1", "C1", "U1", 1.0))
+    assert isinstance(deps.simulator, IamSimulator) and isinstance(deps.authority.grants, DynamoGrants)
+    assert deps.authority.api_arn == API
+    assert function.deps_for(Invocation(Kind.ADMIN, "k", "T2", "C1", "U1", 1.0)).authority is deps.authority

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.listeners.actors import actor_team_of
@@ -86,6 +86,7 @@ JSON = st.recursive(
 NAMES = ["command", "team", "team_id", "event", "user", "enterprise", "authorizations", "view", "is_ext_shared_channel"]
 
 
+@settings(deadline=None)
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_whatever_the_body_is_a_team_or_nothing_is_known(body: dict[str, Any]) -> None:
     actor_team = actor_team_of(body)

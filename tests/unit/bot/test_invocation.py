@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend_lambda.contract.jobs import SubmitJob
@@ -31,6 +31,7 @@ INVOCATIONS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(INVOCATIONS)
 def test_it_survives_the_queue(invocation: Invocation) -> None:
     assert Invocation.from_json(invocation.to_json()) == invocation
@@ -55,6 +56,7 @@ def test_anything_else_is_malformed(text: str) -> None:
         Invocation.from_json(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_request_keys_fit_the_backend_and_tell_parts_apart(a: str, b: str) -> None:
     key = request_key("mention", a, b)
