@@ -12,8 +12,8 @@
   `POST /_easel/service-session` gives a service the credentials of a role that trusts it, which on AWS is internal;
   `POST /_easel/service-event` puts an event of an `aws.` source on the default bus, as only AWS's services may.
 
-MiniStack's private names are used in this file, in `role_trust.py` and in `policy_simulator.py` alone; they are those of
-1.5.33, which `deploy/requirements.txt` pins.
+MiniStack's private names are used in this file, in `role_trust.py` and in `policy_simulator.py` alone; they are those
+of 1.5.33, which `deploy/requirements.txt` pins.
 """
 
 from __future__ import annotations
