@@ -276,7 +276,6 @@ def main() -> None:
     simulate_in_full()
     # Looked up at each request.
     iam_actions.request_tag_context = with_more_conditions(iam_actions.request_tag_context)
-    evaluate_trust_in_full()
     ministack.app.app = with_questions(ministack.app.app, os.environ["AWS_SECRET_ACCESS_KEY"])
     ministack.app.main()
 
