@@ -271,7 +271,6 @@ def main() -> None:
     from ministack.core import iam_actions
 
     from deploy.local.policy_simulator import simulate_in_full
-    from deploy.local.role_trust import evaluate_trust_in_full
 
     simulate_in_full()
     # Looked up at each request.
