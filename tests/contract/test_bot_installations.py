@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bot.aws.clients import AwsClients
 from bot.aws.dynamo_install_states import DynamoInstallStates
@@ -234,6 +236,17 @@ def test_a_changed_byte_is_noticed(dynamo_store: DynamoInstallations, items: Any
     with pytest.raises(InstallationsUnavailable) as refused:
         dynamo_store.find(team, "")
     assert "xox" not in str(refused.value)
+
+
+def test_the_cipher_itself_is_bound_to_the_workspace(clients: AwsClients, key_arn: str) -> None:
+    sealed = KmsEnvelope(key_arn).seal("T1", b"a secret")
+    data_key, nonce, ciphertext = (base64.b64decode(part) for part in sealed)
+    kms = clients._session.create_client("kms")
+    key = kms.decrypt(CiphertextBlob=data_key, EncryptionContext={"workspace": "T1"})["Plaintext"]
+    assert AESGCM(key).decrypt(nonce, ciphertext, b"T1") == b"a secret"
+    for other in (b"T2", b"", None):
+        with pytest.raises(InvalidTag):
+            AESGCM(key).decrypt(nonce, ciphertext, other)
 
 
 def test_an_envelope_opens_for_its_workspace_alone(dynamo_store: DynamoInstallations, key_arn: str) -> None:

@@ -83,6 +83,16 @@ def test_an_event_from_before_does_not_end_a_new_installation(slack: Slack, seco
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_an_event_from_long_before_needs_nobody_to_be_asked(slack: Slack, kind: Kind) -> None:
+    event = slack.event(kind)
+    slack.clock.sleep(100)
+    slack.install()
+    slack.oauth.is_down = True
+    end_installation(slack.deps, event)
+    assert slack.is_installed()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_app_that_is_taken_out_at_once_loses_its_tokens(slack: Slack, kind: Kind) -> None:
     bot = slack.install()
     slack.oauth.uninstall(bot.token)
