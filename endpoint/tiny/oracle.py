@@ -21,6 +21,8 @@ _GRID = 48
 _MINIMUM_OVERLAP = 0.72
 # Distance (in RGB) from the background at which a pixel is foreground, at most; less for colours that are close.
 _FOREGROUND_DISTANCE = 60.0
+# Within this share of that distance, a part of a drawing may be seen as either.
+_DOUBT = 0.4
 # Half of the larger extent over the shorter side, between small, medium and large; of two things only the order counts.
 _SMALL_BELOW, _LARGE_ABOVE = 0.185, 0.30
 _PALETTE = np.array(list(COLORS.values()), np.float32)
@@ -75,13 +77,17 @@ def _background(pixels: np.ndarray) -> np.ndarray:
 
 
 def _foreground(pixels: np.ndarray, background: np.ndarray, scene: Scene) -> np.ndarray:
-    colors = [np.array(COLORS[thing.color], np.float32) for thing in scene.things]
-    nearest = min(float(np.linalg.norm(color - COLORS[scene.background])) for color in colors)
-    mask = np.linalg.norm(pixels - background, axis=2) > min(_FOREGROUND_DISTANCE, 0.5 * nearest)
+    mask = np.linalg.norm(pixels - background, axis=2) > _foreground_distance(scene)
     # A majority of each 5x5 neighbourhood, so that specks don't count.
     padded = np.pad(mask.astype(np.int32), 3)
     sums = padded.cumsum(0).cumsum(1)
     return (sums[5:, 5:] - sums[:-5, 5:] - sums[5:, :-5] + sums[:-5, :-5])[: mask.shape[0], : mask.shape[1]] > 12
+
+
+def _foreground_distance(scene: Scene) -> float:
+    colors = [np.array(COLORS[thing.color], np.float32) for thing in scene.things]
+    nearest = min(float(np.linalg.norm(color - COLORS[scene.background])) for color in colors)
+    return min(_FOREGROUND_DISTANCE, 0.5 * nearest)
 
 
 def _gap(occupied: np.ndarray) -> int | None:
@@ -111,11 +117,11 @@ def _judge_thing(pixels: np.ndarray, mask: np.ndarray, thing: Thing, scene: Scen
     left, top, right, bottom = found
     faults = []
     shape = _to_grid(mask[top:bottom, left:right])
-    overlaps = {kind: _overlap(shape, _reference(kind, thing.color, scene.background)[0]) for kind in KINDS}
+    overlaps = {kind: _overlap(shape, _reference(kind, thing.color, scene.background)) for kind in KINDS}
     best = max(overlaps, key=lambda kind: overlaps[kind])
     if best != thing.kind or overlaps[best] < _MINIMUM_OVERLAP:
         faults.append(f"{name} looks like a {best} ({overlaps[best]:.2f}, {thing.kind} {overlaps[thing.kind]:.2f})")
-    own = _reference(thing.kind, thing.color, scene.background)[1]
+    own = _reference(thing.kind, thing.color, scene.background).main
     side = max(right - left, bottom - top)
     patch = Image.fromarray(pixels[top:bottom, left:right].astype(np.uint8)).resize(
         _fitted(right - left, bottom - top, side), Image.Resampling.BOX
@@ -171,13 +177,25 @@ def _to_grid(mask: np.ndarray) -> np.ndarray:
     return grid
 
 
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.minimum(one, other).sum() / np.maximum(one, other).sum())
+@dataclass(frozen=True)
+class _Reference:
+    """A drawn reference on the grid: its foreground by the same rule as a picture's, where its main colour is, and how
+    far each cell counts: not where a light sail on a light background is neither foreground nor background.
+    """
+
+    shape: np.ndarray
+    main: np.ndarray
+    weight: np.ndarray
+
+
+def _overlap(shape: np.ndarray, reference: _Reference) -> float:
+    both = np.minimum(shape, reference.shape) * reference.weight
+    either = np.maximum(shape, reference.shape) * reference.weight
+    return float(both.sum() / either.sum())
 
 
 @cache
-def _reference(kind: str, color: str, background: str) -> tuple[np.ndarray, np.ndarray]:
-    """A drawn reference on the grid: its foreground by the same rule as a picture's, and where its main colour is."""
+def _reference(kind: str, color: str, background: str) -> _Reference:
     scene = Scene((Thing(kind, color, "large", 0.5, 0.5, 0.4),), background)
     pixels = draw_scene(scene, 192, 192).astype(np.float32)
     mask = _foreground(pixels, _background(pixels), scene)
@@ -185,7 +203,14 @@ def _reference(kind: str, color: str, background: str) -> tuple[np.ndarray, np.n
     assert found, f"a {color} {kind} on {background} can't be seen"
     left, top, right, bottom = found
     main = np.linalg.norm(pixels - COLORS[color], axis=2) < 32
-    return _to_grid(mask[top:bottom, left:right]), _to_grid((main & mask)[top:bottom, left:right]) > 0.9
+    distance = np.linalg.norm(pixels - _background(pixels), axis=2)
+    limit = _foreground_distance(scene)
+    doubtful = (distance > (1 - _DOUBT) * limit) & (distance < (1 + _DOUBT) * limit)
+    return _Reference(
+        _to_grid(mask[top:bottom, left:right]),
+        _to_grid((main & mask)[top:bottom, left:right]) > 0.9,
+        (_to_grid(doubtful[top:bottom, left:right]) < 0.5).astype(np.float32),
+    )
 
 
 @cache

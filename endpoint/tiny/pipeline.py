@@ -13,7 +13,7 @@ from endpoint.tiny.draw import NATIVE_SIZE
 
 MODEL_DIR = Path(__file__).parent / "model"
 DEFAULT_STEPS = 20
-DEFAULT_GUIDANCE_SCALE = 3.0
+DEFAULT_GUIDANCE_SCALE = 2.0
 # What a server needs to know of a model, beside diffusers' own files.
 EASEL_JSON = {
     "name": "tiny",

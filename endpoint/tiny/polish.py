@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 
 from endpoint.tiny.draw import draw_scene
 from endpoint.tiny.latent_space import load_vae
@@ -72,3 +73,10 @@ def polish_decoder(worker: Worker, work: Path, native: LatentSet, steps: int, se
         if worker.leads and ((step + 1) % 100 == 0 or step + 1 == steps):
             checkpoint.save(step + 1)
     worker.wait_for_all()
+
+
+def load_polished_vae(work: Path) -> AutoencoderKL:
+    """The VAE of the checkpoint `work`/polished.pt."""
+    vae = load_vae(work)
+    Checkpoint(work / "polished.pt", model=vae).load()
+    return vae.eval()
