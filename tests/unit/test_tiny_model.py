@@ -45,7 +45,6 @@ def test_what_a_server_needs_to_know_fits_the_model(pipeline: StableDiffusionPip
     assert facts["default_steps"] <= facts["max_steps"]
 
 
-@pytest.mark.xfail(strict=True, reason="the committed weights are interim: things do not follow the prompt yet")
 @pytest.mark.parametrize(
     ("prompt", "scene"),
     [
