@@ -31,6 +31,10 @@ class SignedBackendApi:
         """Cancel an open job, or delete a finished one's pictures."""
         self._requests.call(credentials, "DELETE", f"/jobs/{quote(job_id, safe='')}")
 
+    def see_job(self, credentials: Credentials, job_id: str) -> None:
+        """Return if the caller may see the job."""
+        self._requests.call(credentials, "GET", f"/jobs/{quote(job_id, safe='')}")
+
     def list_models(self, credentials: Credentials) -> list[Model]:
         """All that there are."""
         listed = self._requests.call(credentials, "GET", "/endpoints")["endpoints"]

@@ -98,6 +98,10 @@ class BackendApi(Protocol):
         """Cancel an open job, or delete a finished one's pictures."""
         ...
 
+    def see_job(self, credentials: Credentials, job_id: str) -> None:
+        """Return if the caller may see the job; raises `ApiRefused` if IAM says no, or there is none for them."""
+        ...
+
     def list_models(self, credentials: Credentials) -> list[Model]:
         """All that there are."""
         ...

@@ -51,7 +51,7 @@ def press(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
         case Kind.DELETE | Kind.CANCEL:
             _delete(deps, invocation, work, facts, reference)
         case Kind.PICTURE:
-            _show_picture(deps, invocation, work, facts)
+            _show_picture(deps, invocation, work, facts, reference)
         case _:
             raise ValueError(f"{invocation.kind} is no button")
 
@@ -82,7 +82,7 @@ def _delete(deps: WorkerDeps, invocation: Invocation, work: Work, facts: Json, r
     elif is_cancel and facts.get("is_final"):
         trouble = already_finished()
     else:
-        trouble = _call_delete(deps, invocation, job_id, reference)
+        trouble = _call_backend(deps, invocation, job_id, reference)
     if trouble is not None:
         _answer(deps, invocation, trouble)
     elif not is_cancel:
@@ -115,13 +115,18 @@ def _delete_file(deps: WorkerDeps, file_id: str) -> None:
         log.warning("file not deleted", extra={"file": file_id, "code": refused.code})
 
 
-def _call_delete(deps: WorkerDeps, invocation: Invocation, job_id: str, reference: str) -> Trouble | None:
+def _call_backend(deps: WorkerDeps, invocation: Invocation, job_id: str, reference: str) -> Trouble | None:
+    """Do to the job what the button says, as the member who pressed it: IAM decides."""
     try:
         credentials = deps.credentials_for(invocation)
-        if invocation.kind is Kind.DELETE:
-            deps.api.delete_job(credentials, job_id)
-        elif not deps.api.cancel_job(credentials, job_id):
-            return already_finished()
+        match invocation.kind:
+            case Kind.DELETE:
+                deps.api.delete_job(credentials, job_id)
+            case Kind.CANCEL:
+                if not deps.api.cancel_job(credentials, job_id):
+                    return already_finished()
+            case _:
+                deps.api.see_job(credentials, job_id)
     except AccessRefused as refused:
         return refused.trouble
     except RoleRefused:
@@ -134,13 +139,18 @@ def _call_delete(deps: WorkerDeps, invocation: Invocation, job_id: str, referenc
     return None
 
 
-def _show_picture(deps: WorkerDeps, invocation: Invocation, work: Work, facts: Json) -> None:
+def _show_picture(deps: WorkerDeps, invocation: Invocation, work: Work, facts: Json, reference: str) -> None:
     """Post one of several pictures in full, in the thread."""
     index = invocation.number - 1
     pictures = facts.get("pictures") or []
     if not 0 <= index < len(pictures):
         is_deleted = "order" in facts and facts["order"] is None
         _answer(deps, invocation, picture_gone() if is_deleted else not_ready())
+        work.finish()
+        return
+    trouble = _call_backend(deps, invocation, str(facts["job_id"]), reference)
+    if trouble is not None:
+        _answer(deps, invocation, trouble)
         work.finish()
         return
     settings = FinishedSettings(**facts["settings"])

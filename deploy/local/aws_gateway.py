@@ -271,8 +271,10 @@ def main() -> None:
     from ministack.core import iam_actions
 
     from deploy.local.policy_simulator import simulate_in_full
+    from deploy.local.role_trust import evaluate_trust_in_full
 
     simulate_in_full()
+    evaluate_trust_in_full()
     # Looked up at each request.
     iam_actions.request_tag_context = with_more_conditions(iam_actions.request_tag_context)
     ministack.app.app = with_questions(ministack.app.app, os.environ["AWS_SECRET_ACCESS_KEY"])

@@ -309,6 +309,12 @@ class FakeBackendApi:
             raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
         self.deleted.append(job_id)
 
+    def see_job(self, credentials: Credentials, job_id: str) -> None:
+        """If it was submitted."""
+        self._iam.check(credentials, f"GET/jobs/{job_id}")
+        if job_id not in self.jobs:
+            raise ApiRefused(404, {"code": "job_not_found", "message": "none"})
+
     def list_models(self, credentials: Credentials) -> list[Model]:
         """All."""
         self._iam.check(credentials, "GET/endpoints")

@@ -369,6 +369,19 @@ def test_iam_has_the_last_word_on_deleting(stage: Stage) -> None:
     assert posted.file_ids and "IAM role" in stage.slack.told[0][1].text
 
 
+def test_iam_has_the_last_word_on_showing_a_picture(stage: Stage) -> None:
+    job_id, posted = stage.paint("a red boat", order={"pictures": 2})
+    stage.finish(job_id)
+
+    def refuse(*args: object) -> None:
+        raise ApiRefused(403, {"code": "not_allowed", "message": "no"})
+
+    stage.api.see_job = refuse  # type: ignore[assignment, method-assign]
+
+    assert stage.work(stage.press(posted, Kind.PICTURE, f"{PICTURE}1", number=1))
+    assert len(stage.slack.messages) == 1 and "IAM role" in stage.slack.told[0][1].text
+
+
 @pytest.mark.parametrize(
     "facts",
     [{"value": "job-of-someone-else"}, {"value": ""}, {"team": "T2"}, {"channel": "C2"}, {"message_ts": "1.1"}],
