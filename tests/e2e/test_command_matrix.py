@@ -12,14 +12,15 @@ import pytest
 
 from backend_lambda.contract.actions import ROLE_ACTIONS, Action
 from deploy.local.slack.client import ActingMember, LocalWorkspace
-from deploy.local.slack.client_types import Message
+from deploy.local.slack.client_types import Message, WaitTimeout
 from deploy.local.stack import LocalStack
-from tests.e2e.jobs_on_the_stack import PATIENCE_SECONDS, wait_for_pictures
+from tests.e2e.jobs_on_the_stack import wait_for_pictures
 from tests.e2e.test_admin import change
 
 pytestmark = pytest.mark.stack
 
 CHANNEL = "#random"
+_DEED_SECONDS = 15.0
 NOT_ALLOWED = "Your IAM role does not allow that"
 DENIED = "A deny keeps you out of Easel"
 
@@ -79,12 +80,12 @@ def confirmed(line: str) -> Callable[[ActingMember, Message], None]:
 
 def submitted(member: ActingMember, _: Message) -> None:
     assert member.run_command(CHANNEL, "/imagine").ok
-    assert member.fill_and_submit(member.views()[-1], {"Prompt": "a form of a ring", "Steps": "1"}).ok
+    assert member.fill_and_submit(member.views()[-1], {"What shall Easel paint?": "a form of a ring", "Steps": "1"}).ok
 
 
 def edited(member: ActingMember, result: Message) -> None:
     assert member.press(result, "Edit").ok
-    assert member.fill_and_submit(member.views()[-1], {"Prompt": "an edited ring"}).ok
+    assert member.fill_and_submit(member.views()[-1], {"What shall Easel paint?": "an edited ring"}).ok
 
 
 def pressed(button: str) -> Callable[[ActingMember, Message], None]:
@@ -113,7 +114,7 @@ DEEDS = [
     Deed("Redo", Action.PAINT, pressed("Redo"), shows_a_picture, in_thread=True),
     Deed("Edit and its form", Action.PAINT, edited, shows_a_picture, in_thread=True),
     Deed("a picture's button", Action.SEE, pressed("2"), shows_a_picture, in_thread=True),
-    Deed("/imagine limits", Action.SEE, typed("/imagine limits"), says("Nothing limits", "left", "any model")),
+    Deed("/imagine limits", Action.SEE, typed("/imagine limits"), says("No limits hold", "left")),
     Deed("access list", Action.GRANT, typed("/imagine-admin access list"), says("acts as")),
     Deed("access why", Action.GRANT, typed("/imagine-admin access why @ada"), says("Acts as")),
     Deed("access audit", Action.GRANT, typed("/imagine-admin access audit"), says("put_grant")),
@@ -147,7 +148,10 @@ def outcome(member: ActingMember, result: Message, deed: Deed, refusal: str) -> 
             return "refused"
         return "done" if any(deed.seen(message) for message in fresh) else None
 
-    return member.workspace.wait_for(look, timeout=PATIENCE_SECONDS)
+    try:
+        return member.workspace.wait_for(look, timeout=_DEED_SECONDS)
+    except WaitTimeout:
+        return f"neither: {[key for key in seen_by(member, result) if key not in before]}"
 
 
 @pytest.fixture
