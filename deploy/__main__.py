@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from backend_lambda.contract.access import Effect, Entry
+from backend_lambda.contract.access import Effect, Entry, Limits
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.usecases.refusals import Refusal
 from commands.manifest import manifest_text
@@ -58,6 +58,13 @@ def main(session: Any | None = None) -> int:
     org = verbs.add_parser("grant-org", help="let all members of an organisation's workspaces act under a role")
     org.add_argument("enterprise_id", type=_organisation, help="the organisation, such as E0123ABCD")
     org.add_argument("--role", required=True, help="artist, trainer, operator or admin")
+    limit = verbs.add_parser("limit", help="limit a workspace or an IAM principal's tenant, or one member of it")
+    limit.add_argument("tenant", type=_limited, help="T0123ABCD, or iam-<account>-<role> as the API's jobs name it")
+    limit.add_argument("--member", help="one member or session only; without it the tenant as a whole")
+    limit.add_argument("--images", type=int, help="pictures a day (UTC)")
+    limit.add_argument("--gpu-seconds", type=int, help="GPU seconds a day (UTC)")
+    limit.add_argument("--jobs", type=int, help="jobs at once")
+    limit.add_argument("--steps", type=int, help="steps at most")
     revoke = verbs.add_parser("revoke", help="remove a grant or a deny of a workspace or an organisation")
     revoke.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
     revoke.add_argument("kind", choices=[kind.value for kind in SubjectKind])
@@ -110,6 +117,15 @@ def _access(operator: Operator, arguments: argparse.Namespace) -> None:
             entries = [operator.grant_admin(arguments.tenant, arguments.member_id)]
         case "grant-org":
             entries = [operator.grant_org(arguments.enterprise_id, arguments.role)]
+        case "limit":
+            kind = SubjectKind.WORKSPACE if arguments.member is None else SubjectKind.MEMBER
+            limits = Limits(
+                images_per_day=arguments.images,
+                gpu_seconds_per_day=arguments.gpu_seconds,
+                jobs_at_once=arguments.jobs,
+                max_steps=arguments.steps,
+            )
+            entries = [operator.limit(arguments.tenant, kind, arguments.member or arguments.tenant, limits)]
         case "revoke":
             effect = Effect.DENY if arguments.deny else Effect.GRANT
             entries = [operator.revoke(arguments.tenant, effect, arguments.kind, arguments.id)]
@@ -124,6 +140,13 @@ def _tenant(text: str) -> str:
     if not re.fullmatch(r"[TE][A-Z0-9]{1,30}", text):
         raise argparse.ArgumentTypeError("it looks like T0123ABCD (a workspace) or E0123ABCD (an organisation)")
     return text
+
+
+def _limited(text: str) -> str:
+    """A workspace's id, or the tenant of an IAM principal."""
+    if re.fullmatch(r"T[A-Z0-9]{1,30}|iam-[0-9]{12}-[A-Za-z0-9.:=-]+", text):
+        return text
+    raise argparse.ArgumentTypeError("it looks like T0123ABCD, or iam-111122223333-render-farm")
 
 
 def _workspace(text: str) -> str:

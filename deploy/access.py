@@ -14,7 +14,7 @@ from typing import Any
 from backend_lambda.access_ports import AccessPorts
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import Effect, Entry, Limits, PutGrant
+from backend_lambda.contract.access import Effect, Entry, GrantPart, Limits, PutGrant
 from backend_lambda.contract.actions import ROLE_ACTIONS
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.stack_roles import ADMIN
@@ -55,6 +55,13 @@ class Operator:
         """Let every member of every workspace of an organisation act under one of the stack's own roles."""
         return self._grant(enterprise_id, SubjectKind.ORG, enterprise_id, role)
 
+    def limit(self, tenant: str, kind: SubjectKind, subject_id: str, limits: Limits) -> Entry:
+        """Limit a tenant as a whole (kind `workspace`, the tenant itself) or one member of it; a role that was granted
+        stays. For IAM principals this is the only way that they can't undo themselves. Raises a `Refusal`.
+        """
+        request = PutGrant(limits=limits, keeps=[GrantPart.ROLE, GrantPart.GUARDRAIL])
+        return self._put(tenant, kind, subject_id, request)
+
     def revoke(self, tenant: str, effect: str, kind: str, subject_id: str) -> Entry | None:
         """Remove a workspace's or an organisation's grant or deny; None where there is none. Raises a `Refusal`."""
         return remove_entry(self._as(tenant), Effect(effect), SubjectKind(kind), subject_id, self.ports)
@@ -67,17 +74,15 @@ class Operator:
         self, tenant: str, kind: SubjectKind, subject_id: str, role: str, external_id: str | None = None
     ) -> Entry:
         """Raises a `Refusal`. The subject's limits stay as they are."""
-        old = self.ports.store.read(tenant).entry(f"{Effect.GRANT.value}#{kind.value}#{subject_id}")
+        request = PutGrant(role=role, external_id=external_id, reason="set by the operator", keeps=[GrantPart.LIMITS])
+        return self._put(tenant, kind, subject_id, request)
+
+    def _put(self, tenant: str, kind: SubjectKind, subject_id: str, request: PutGrant) -> Entry:
         return put_grant(
             self._as(tenant),
             kind,
             subject_id,
-            PutGrant(
-                role=role,
-                external_id=external_id,
-                limits=old.limits if old is not None else Limits(),
-                reason="set by the operator",
-            ),
+            request,
             stack_roles=self.stack_roles,
             # It matters for guardrails only.
             api_arn="",

@@ -138,3 +138,16 @@ def test_a_workspace_is_no_organisation(run: Any) -> None:
     for arguments in (("grant-workspace", "E1"), ("grant-org", "T1", "--role", "artist")):
         with pytest.raises(SystemExit):
             run(*arguments)
+
+
+def test_an_operator_limits_an_iam_principals_tenant_and_one_session_of_it(run: Any) -> None:
+    status, printed = run("limit", "iam-111122223333-render-farm", "--images", "40", "--jobs", "2")
+    assert status == 0 and "images_per_day=40" in printed and "jobs_at_once=2" in printed
+    status, printed = run("limit", "iam-111122223333-render-farm", "--member", "i-1", "--gpu-seconds", "90")
+    assert status == 0 and "grant member i-1" in printed and "gpu_seconds_per_day=90" in printed
+
+
+def test_limiting_a_workspace_keeps_its_role_and_nothing_is_limited_by_nothing(run: Any) -> None:
+    assert run("grant-workspace", TEAM)[0] == 0
+    status, printed = run("limit", TEAM, "--images", "40")
+    assert status == 0 and "artist" in printed and "images_per_day=40" in printed
