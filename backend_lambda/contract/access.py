@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend_lambda.contract.actions import Action
+from backend_lambda.contract.guardrails import session_policy
 from backend_lambda.contract.limits import MAX_SIDE, MAX_STEPS
 from backend_lambda.contract.subjects import Subject, SubjectKind
 
@@ -64,8 +65,6 @@ class Guardrail(Model):
         """The policy as compact JSON. `api_arn`: `arn:aws:execute-api:<region>:<account>:<api>/<stage>`. It may be too
         long for STS: see `MAX_SESSION_POLICY_CHARS`.
         """
-        from backend_lambda.contract.guardrails import session_policy
-
         return session_policy(self.actions, self.models, api_arn)
 
 

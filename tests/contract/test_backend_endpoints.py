@@ -130,9 +130,11 @@ def test_old_jobs_are_forgotten_and_none_is_lost_among_many_at_once(aws: Clients
     assert 2.4 < pace <= 3.0
 
 
-def test_a_pace_that_can_not_be_noted_is_lost_and_no_error(aws: Clients) -> None:
+def test_a_pace_that_can_not_be_noted_is_lost_and_no_error(aws: Clients, caplog: pytest.LogCaptureFixture) -> None:
     DynamoPaceBook(aws.of("dynamodb"), "no-such-table").note("tiny", steps_of_megapixels=1.0, seconds=1.0)
     DynamoPaceBook(aws.of("dynamodb"), "no-such-table").note("tiny", steps_of_megapixels=0.0, seconds=1.0)
+    # The second has nothing to note and asks nobody.
+    assert [record.message for record in caplog.records].count("an endpoint's pace was not noted") == 1
 
 
 def test_a_changed_card_is_seen_after_half_a_minute(aws: Clients, endpoints_table: str) -> None:

@@ -384,6 +384,7 @@ def test_where_there_is_no_admin_anything_goes(access: Access) -> None:
     access.grant(MEMBER, "U0ADA", role="admin", ends_at=NOON + timedelta(hours=1))
     access.deny(WORKSPACE, T)
     access.remove("grant", MEMBER, "U0ADA")
+    assert [entry.key for entry in access.entries()] == [f"deny#workspace#{T}"]
 
 
 STEPS = st.lists(
