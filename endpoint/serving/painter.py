@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -85,9 +86,14 @@ class Painter:
         self._engine.submit(job)
         self._running.add(job)
         self._idle.clear()
-        watch = asyncio.create_task(self._watch(job, gone))
+        painted = asyncio.Event()
+        watch = asyncio.create_task(self._watch(job, gone, painted))
         try:
-            manifest = await self._finish(job)
+            manifest = await self._store_pictures(job)
+            # The manifest is the job's last file: a report of progress may still be on its way to the store.
+            painted.set()
+            await asyncio.wait([watch])
+            await self._put(job.request, MANIFEST_NAME, manifest.model_dump_json().encode(), JSON)
         except StorageError as error:
             job.stop(cancelled())
             failure = storage_failed()
@@ -107,7 +113,7 @@ class Painter:
         log.info("job painted", extra={"job_id": request.job_id, **manifest.timings.model_dump()})
         return manifest
 
-    async def _finish(self, job: PaintJob) -> Manifest:
+    async def _store_pictures(self, job: PaintJob) -> Manifest:
         storing: list[float] = []
         stored = [asyncio.create_task(self._store_picture(job, index, storing)) for index in range(len(job.pictures))]
         try:
@@ -120,7 +126,7 @@ class Painter:
         started = time.monotonic()
         grid = await self._store_grid(job, [pixels for _, pixels in results])
         storing.append(time.monotonic() - started)
-        manifest = Manifest(
+        return Manifest(
             job_id=job.request.job_id,
             model=self._origin.checkpoint.card.name,
             pictures=[picture for picture, _ in results],
@@ -133,8 +139,6 @@ class Painter:
                 total_seconds=round(time.monotonic() - job.created_at, 3),
             ),
         )
-        await self._put(job.request, MANIFEST_NAME, manifest.model_dump_json().encode(), JSON)
-        return manifest
 
     async def _store_picture(self, job: PaintJob, index: int, storing: list[float]) -> tuple[Picture, Pixels]:
         pixels = await asyncio.wrap_future(job.pictures[index])
@@ -167,12 +171,15 @@ class Painter:
             key=request.output.prefix + GRID_NAME, width=pixels.shape[1], height=pixels.shape[0], bytes=len(body)
         )
 
-    async def _watch(self, job: PaintJob, gone: Callable[[], Awaitable[bool]]) -> None:
-        """At the start and then in a steady rhythm: say how far it is, and see whether it is still wanted."""
+    async def _watch(self, job: PaintJob, gone: Callable[[], Awaitable[bool]], painted: asyncio.Event) -> None:
+        """At the start and then in a steady rhythm: say how far it is, and see whether it is still wanted.
+
+        Ends once `painted` is set, with nothing left on its way to the store.
+        """
         request = job.request
         progress = Progress(job_id=request.job_id, step=0, steps=job.progress().steps)
         told: Progress | None = None
-        while True:
+        while not painted.is_set():
             try:
                 if progress != told:
                     await self._put(request, PROGRESS_NAME, progress.model_dump_json().encode(), JSON)
@@ -183,7 +190,8 @@ class Painter:
             except StorageError:
                 # Progress is a courtesy: the pictures themselves will tell whether the store works.
                 log.warning("could not report progress", extra={"job_id": request.job_id})
-            await asyncio.sleep(self._progress_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(painted.wait(), self._progress_seconds)
             progress = job.progress()
 
     async def _put(self, request: GenerateRequest, name: str, body: bytes, content_type: str) -> None:

@@ -10,7 +10,8 @@ from endpoint.serving.picture_store import StorageError
 
 
 class FakePictureStore:
-    """`files` by `bucket/key`; `history` keeps every version of a file."""
+    """`files` by `bucket/key`; `history` keeps every version of a file. Calls take `seconds`, storing a
+    file named in `slow` takes as long as that says."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -18,10 +19,11 @@ class FakePictureStore:
         self.history: list[tuple[str, bytes]] = []
         self.refuses: set[str] = set()
         self.seconds = 0.0
+        self.slow: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def put(self, output: OutputLocation, name: str, body: bytes, content_type: str) -> None:
-        time.sleep(self.seconds)
+        time.sleep(self.slow.get(name, self.seconds))
         if name in self.refuses:
             raise StorageError(f"could not store {name}")
         key = f"{output.bucket}/{output.prefix}{name}"

@@ -97,6 +97,16 @@ def test_paints_and_stores_everything_the_contract_names(client: TestClient, sto
     assert {report.steps for report in reports} == {18}
 
 
+def test_the_manifest_is_the_last_file_also_where_progress_is_slow_to_store(
+    client: TestClient, store: FakePictureStore
+) -> None:
+    store.slow["progress.json"] = 0.5
+    response = client.post("/invocations", json=request_fields(seeds=[5], steps=2))
+    time.sleep(0.6)
+    assert [name for name, _ in store.history if name in ("progress.json", "manifest.json")][-1] == "manifest.json"
+    assert response.status_code == 200
+
+
 def test_one_picture_has_no_grid_and_the_same_bytes_every_time(client: TestClient, store: FakePictureStore) -> None:
     several = client.post("/invocations", json=request_fields(seeds=[5, 6])).json()
     beside = store.files[PREFIX + "0.png"]
