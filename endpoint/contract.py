@@ -24,6 +24,9 @@ MIN_SIDE = 64
 MAX_SIDE = 2_048
 MAX_STEPS = 150
 MAX_GUIDANCE_SCALE = 30.0
+MAX_LORAS = 4
+MAX_LORA_WEIGHT = 2.0
+MAX_LORA_BYTES = 512 * 1024 * 1024
 
 REQUEST_NAME = "request.json"
 PROGRESS_NAME = "progress.json"
@@ -47,6 +50,20 @@ class OutputLocation(Wire):
     prefix: str = Field(min_length=2, max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:=/-]*/$")
 
 
+class LoraWeights(Wire):
+    """A LoRA to paint with: `s3://<bucket>/<key>`, one safetensors file in diffusers' or kohya's naming.
+
+    The file is used only if its SHA-256 is `sha256`. `weight` scales what it adds; 0 leaves the model as it is.
+    """
+
+    name: str = Field(min_length=1, max_length=63, pattern=r"^[a-z0-9][a-z0-9-]*$")
+    bucket: str = Field(min_length=3, max_length=63)
+    key: str = Field(min_length=1, max_length=1_024)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    bytes: int = Field(ge=1, le=MAX_LORA_BYTES)
+    weight: float = Field(ge=-MAX_LORA_WEIGHT, le=MAX_LORA_WEIGHT, allow_inf_nan=False)
+
+
 class GenerateRequest(Wire):
     """Paint `len(seeds)` pictures of one prompt. Every setting is explicit: defaults are the caller's business.
 
@@ -63,6 +80,7 @@ class GenerateRequest(Wire):
     seeds: list[Seed] = Field(min_length=1, max_length=MAX_PICTURES)
     steps: int = Field(ge=1, le=MAX_STEPS)
     guidance_scale: float = Field(ge=0, le=MAX_GUIDANCE_SCALE, allow_inf_nan=False)
+    loras: list[LoraWeights] = Field(default_factory=list, max_length=MAX_LORAS)
     output: OutputLocation
 
 
@@ -117,10 +135,12 @@ class Progress(Wire):
 
 
 class EndpointErrorCode(StrEnum):
-    """Why an invocation failed. HTTP 400 for the first two, 503 for `unavailable`, 500 for the others."""
+    """Why an invocation failed. HTTP 400 for the first three, 503 for `unavailable`, 500 for the others."""
 
     INVALID_REQUEST = "invalid_request"
     CANCELLED = "cancelled"
+    LORA_UNUSABLE = "lora_unusable"
+    """A LoRA is missing in S3, is not what its checksum says, or does not fit the model; `message` names it."""
     OUT_OF_MEMORY = "out_of_memory"
     MODEL_FAILED = "model_failed"
     STORAGE_FAILED = "storage_failed"

@@ -17,17 +17,40 @@ class Action(StrEnum):
     DELETE = "delete"
     TRAIN = "train"
     APPROVE = "approve"
+    SELF_APPROVE = "self-approve"
     SCALE = "scale"
     HOOK = "hook"
     GRANT = "grant"
 
 
 ROUTES: dict[Action, tuple[str, ...]] = {
-    Action.SEE: ("GET/endpoints", "GET/jobs", "GET/jobs/*", "GET/limits"),
+    Action.SEE: (
+        "GET/endpoints",
+        "GET/jobs",
+        "GET/jobs/*",
+        "GET/limits",
+        "GET/loras",
+        "GET/loras/*",
+        "GET/trainings",
+        "GET/trainings/*",
+        "GET/training-policy",
+    ),
     Action.PAINT: ("POST/endpoints/{model}/jobs",),
     Action.DELETE: ("DELETE/jobs/*",),
-    Action.TRAIN: ("GET/trainings", "GET/trainings/*", "POST/trainings", "DELETE/trainings/*"),
+    Action.TRAIN: (
+        "POST/trainings",
+        "DELETE/trainings/*",
+        # Not POST/trainings/*: IAM's asterisk would take in the approval.
+        "POST/trainings/*/pictures",
+        "POST/trainings/*/pictures/*/check",
+        "POST/trainings/*/submission",
+        "POST/loras",
+        "POST/loras/*/check",
+        "PATCH/loras/*",
+        "DELETE/loras/*",
+    ),
     Action.APPROVE: ("POST/trainings/*/approval",),
+    Action.SELF_APPROVE: ("POST/trainings/*/self-approval",),
     Action.SCALE: ("PUT/endpoints/{model}/capacity",),
     Action.HOOK: ("GET/webhooks", "POST/webhooks", "DELETE/webhooks/*"),
     Action.GRANT: (
@@ -39,6 +62,7 @@ ROUTES: dict[Action, tuple[str, ...]] = {
         "GET/audit",
         "GET/words",
         "PUT/words",
+        "PUT/training-policy",
     ),
 }
 """Method and path as IAM sees them behind the API's stage; `{model}` is an endpoint's name, or `*` for any."""

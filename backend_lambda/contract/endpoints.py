@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend_lambda.contract.training_estimate import TrainingOffer
+
 
 class EndpointStatus(StrEnum):
     """SageMaker's endpoint states, as clients need them."""
@@ -35,6 +37,8 @@ class Endpoint(BaseModel):
     default_guidance_scale: float
     max_steps: int
     max_pixels: int
+    training: TrainingOffer | None = None
+    """None: nothing can be trained on it."""
 
 
 class EndpointList(BaseModel):

@@ -28,6 +28,17 @@ class ErrorCode(StrEnum):
     GUARDRAIL_TOO_LONG = "guardrail_too_long"  # 422: STS would not take it as a session policy
     BLOCKED_WORDS = "blocked_words"  # 422: the prompt has words that the workspace has blocked
     WEBHOOK_NOT_FOUND = "webhook_not_found"  # 404
+    TRAINING_NOT_FOUND = "training_not_found"  # 404: also where it is another tenant's
+    TRAINING_NOT_IN_STATE = (
+        "training_not_in_state"  # 409: what was asked is not possible as it stands; `given` says how
+    )
+    PICTURES_MISSING = "pictures_missing"  # 422: too few or too many accepted pictures; `given`, `allowed`
+    SELF_APPROVAL = "self_approval"  # 409: who submitted it decides on the other route, where a policy allows it
+    NO_TRAINING_HERE = "no_training_here"  # 422: the endpoint's model can't be trained
+    LORA_NOT_FOUND = "lora_not_found"  # 404: `available` lists the names there are
+    LORA_NOT_FITTING = "lora_not_fitting"  # 422: it was made for another model
+    LORA_NAME_TAKEN = "lora_name_taken"  # 409
+    LORA_FILE_UNUSABLE = "lora_file_unusable"  # 422: not a safetensors file of a LoRA for that model
     ENDPOINT_UNAVAILABLE = "endpoint_unavailable"  # 503: it exists, but does not take work now
     TOO_MANY_REQUESTS = "too_many_requests"  # 429
     INTERNAL = "internal"  # 500: `reference` is in the logs
@@ -54,6 +65,7 @@ class JobFailureCode(StrEnum):
     """Why a job failed."""
 
     INVALID_REQUEST = "invalid_request"
+    LORA_UNUSABLE = "lora_unusable"
     OUT_OF_MEMORY = "out_of_memory"
     MODEL_FAILED = "model_failed"
     STORAGE_FAILED = "storage_failed"

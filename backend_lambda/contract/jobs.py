@@ -21,14 +21,39 @@ from backend_lambda.contract.limits import (
     MAX_STEPS,
     MIN_SIDE,
 )
+from backend_lambda.contract.training_limits import (
+    DEFAULT_LORA_WEIGHT,
+    MAX_LORA_NAME_CHARS,
+    MAX_LORA_WEIGHT,
+    MAX_LORAS,
+)
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+LoraWeight = Annotated[float, Field(ge=-MAX_LORA_WEIGHT, le=MAX_LORA_WEIGHT, allow_inf_nan=False)]
 
 
 class Model(BaseModel):
     """Unknown fields are refused; values never change once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LoraChoice(Model):
+    """A LoRA to paint with. Without a version, its newest."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=MAX_LORA_NAME_CHARS)
+    version: int | None = Field(default=None, ge=1)
+    weight: LoraWeight = DEFAULT_LORA_WEIGHT
+
+
+class UsedLora(Model):
+    """The LoRA that a job paints with."""
+
+    name: str
+    version: int
+    weight: float
 
 
 class SubmitJob(Model):
@@ -52,6 +77,7 @@ class SubmitJob(Model):
     seed: Seed | None = None
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     guidance_scale: float | None = Field(default=None, ge=0, le=MAX_GUIDANCE_SCALE, allow_inf_nan=False)
+    loras: list[LoraChoice] = Field(default_factory=list, max_length=MAX_LORAS)
     idempotency_key: str = Field(min_length=1, max_length=MAX_IDEMPOTENCY_KEY_CHARS, pattern=r"^[A-Za-z0-9._:/+=@-]+$")
     context: dict[str, str] = Field(default_factory=dict)
 
@@ -96,6 +122,7 @@ class Settings(Model):
     seeds: list[Seed]
     steps: int
     guidance_scale: float
+    loras: list[UsedLora] = Field(default_factory=list)
 
 
 class Owner(Model):

@@ -1,0 +1,1 @@
+"""The container's `train`: a LoRA from pictures."""
