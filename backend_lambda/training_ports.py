@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,6 +98,12 @@ class TrainingStore(Protocol):
         """Replace it, and write the audit record in the same step."""
 
 
+def check_prefix(prefix: str) -> None:
+    """Raises `ValueError` where a prefix may be of more than one training's files."""
+    if not re.match(r"(uploads/)?tenants/[^/]+/trainings/[^/]+/", prefix) or not prefix.endswith("/"):
+        raise ValueError("a prefix of one training's files ends with a slash, and is not more than those")
+
+
 @dataclass(frozen=True)
 class Upload:
     """Where to PUT an object's bytes, with these headers."""
@@ -142,7 +149,7 @@ class TrainingFiles(Protocol):
         """Delete these objects; those that aren't there are no matter."""
 
     def delete_below(self, prefix: str) -> None:
-        """Delete all objects whose keys begin with `prefix`, which ends with a slash and names one training's files."""
+        """Delete all objects whose keys begin with `prefix`, one training's or a part of those (`check_prefix`)."""
 
     def link(self, key: str) -> str:
         """A presigned URL with which anyone may fetch the object for a short while."""

@@ -23,7 +23,7 @@ from backend_lambda.contract.trainings import (
     TrainingSettings,
 )
 
-UPLOADS, DATASET, THUMBNAILS, OUTPUT, CHECKPOINTS = "uploads/", "dataset/", "thumbnails/", "output/", "checkpoints/"
+DATASET, THUMBNAILS, OUTPUT, CHECKPOINTS = "dataset/", "thumbnails/", "output/", "checkpoints/"
 CONTACT_SHEET = "contact-sheet.png"
 
 
@@ -121,6 +121,13 @@ class TrainingRecord(_Kept):
     def prefix(self) -> str:
         """Where its files lie in the pictures bucket; ends with a slash."""
         return f"tenants/{self.owner.tenant}/trainings/{self.training_id}/"
+
+    @property
+    def uploads_prefix(self) -> str:
+        """Where pictures lie as they were sent. Apart from the rest, since a bucket's lifecycle can only tell by the
+        beginning of a key what is to be gone after a day.
+        """
+        return f"uploads/{self.prefix}"
 
     @property
     def order(self) -> str:

@@ -150,13 +150,15 @@ class DynamoTrainingStore:
 
     def policy(self, tenant: str) -> TrainingPolicy:
         answer = self._client().get_item(TableName=self._table, Key=_policy_key(tenant), ConsistentRead=True)
-        return TrainingPolicy.model_validate_json(answer["Item"]["document"]["S"]) if "Item" in answer else TrainingPolicy()
+        return (
+            TrainingPolicy.model_validate_json(answer["Item"]["document"]["S"])
+            if "Item" in answer
+            else TrainingPolicy()
+        )
 
     def put_policy(self, tenant: str, policy: TrainingPolicy, audit: AuditEntry) -> None:
         item = _policy_key(tenant) | {"document": {"S": policy.model_dump_json()}}
-        self._write_together(
-            {"Put": {"TableName": self._table, "Item": item}}, {"Put": self._audit_put(tenant, audit)}
-        )
+        self._write_together({"Put": {"TableName": self._table, "Item": item}}, {"Put": self._audit_put(tenant, audit)})
 
     def _open_set(self, record: TrainingRecord, what: str) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from backend_lambda.aws.clients import Client
-from backend_lambda.training_ports import Digest, ReadTooLarge, StoredObject, Upload
+from backend_lambda.training_ports import Digest, ReadTooLarge, StoredObject, Upload, check_prefix
 
 _CHUNK_BYTES = 1024 * 1024
 _MISSING = {"NoSuchKey", "404"}
@@ -67,9 +67,7 @@ class S3TrainingFiles:
             self._delete(self._client(), list(keys))
 
     def delete_below(self, prefix: str) -> None:
-        parts = prefix.split("/")
-        if not prefix.endswith("/") or len(parts) < 5 or parts[0] != "tenants" or parts[2] != "trainings":
-            raise ValueError("a prefix of one training's files ends with a slash, and is not more than those")
+        check_prefix(prefix)
         client = self._client()
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
             keys = [found["Key"] for found in page.get("Contents", [])]

@@ -49,8 +49,8 @@ def check_picture(content: bytes) -> GoodPicture | BadPicture:
         return BadPicture(PictureFault.TOO_LARGE)
     try:
         with warnings.catch_warnings():
-            # It warns of what is refused below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of what is refused below, and of damage that does no harm.
+            warnings.simplefilter("ignore")
             return _decode(content)
     except Image.DecompressionBombError:
         return BadPicture(PictureFault.TOO_MANY_PIXELS)

@@ -9,7 +9,7 @@ from backend_lambda.contract.training_limits import MAX_TRAINING_PICTURES
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import AddPicture, PictureState, PictureUpload
 from backend_lambda.training_ports import TrainingPorts
-from backend_lambda.training_record import UPLOADS, PictureRecord, TrainingRecord, make_picture_id
+from backend_lambda.training_record import PictureRecord, TrainingRecord, make_picture_id
 from backend_lambda.usecases.change_training import change_training
 from backend_lambda.usecases.read_training import check_state, find_own_training
 from backend_lambda.usecases.refusals import PicturesMissing
@@ -61,4 +61,4 @@ def add_picture(caller: Caller, training_id: str, request: AddPicture, ports: Tr
 
 def upload_key(record: TrainingRecord, picture_id: str) -> str:
     """Where a picture lies as it was sent."""
-    return f"{record.prefix}{UPLOADS}{picture_id}"
+    return f"{record.uploads_prefix}{picture_id}"

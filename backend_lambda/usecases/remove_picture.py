@@ -8,7 +8,7 @@ from backend_lambda.callers import Caller
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import Training
 from backend_lambda.training_ports import TrainingPorts
-from backend_lambda.training_record import DATASET, THUMBNAILS, UPLOADS, TrainingRecord
+from backend_lambda.training_record import DATASET, THUMBNAILS, TrainingRecord
 from backend_lambda.usecases.change_training import change_training
 from backend_lambda.usecases.read_training import check_state, find_own_training
 from backend_lambda.usecases.training_view import view_training
@@ -25,7 +25,7 @@ def remove_picture(caller: Caller, training_id: str, picture_id: str, ports: Tra
         return current.without_picture(picture_id) if current.picture(picture_id) is not None else None
 
     record = change_training(record, plan, ports)
-    ports.files.delete(*kept_keys(record, picture_id), f"{record.prefix}{UPLOADS}{picture_id}")
+    ports.files.delete(*kept_keys(record, picture_id), f"{record.uploads_prefix}{picture_id}")
     return view_training(record, ports.files)
 
 

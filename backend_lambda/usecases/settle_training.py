@@ -14,7 +14,6 @@ from backend_lambda.training_record import (
     DATASET,
     OUTPUT,
     THUMBNAILS,
-    UPLOADS,
     TrainingRecord,
 )
 from backend_lambda.usecases.announce_training import announce
@@ -71,9 +70,10 @@ def _mark(record: TrainingRecord, ports: TrainingPorts, *, state: TrainingState,
 
 
 def _delete_files(record: TrainingRecord, ports: TrainingPorts) -> None:
+    ports.files.delete_below(record.uploads_prefix)
     if record.state is TrainingState.DELETED:
         ports.files.delete_below(record.prefix)
         return
-    for part in (DATASET, THUMBNAILS, UPLOADS, CHECKPOINTS, OUTPUT):
+    for part in (DATASET, THUMBNAILS, CHECKPOINTS, OUTPUT):
         ports.files.delete_below(record.prefix + part)
     ports.files.delete(record.prefix + CONTACT_SHEET)
