@@ -30,10 +30,10 @@ _MOST_WAIT_SECONDS = 28 * 24 * 3_600
 _FOR_GOOD = {"ValidationException", "ValidationError", "AccessDeniedException", "AccessDenied", "ResourceNotFound"}
 _EXISTS, _QUOTA = "ResourceInUse", "ResourceLimitExceeded"
 
-RUNNING = frozenset({"Training", "Downloading", "DownloadingTrainingImage", "Uploading", "Restarting"})
-"""Secondary statuses under `InProgress` in which an instance works. `Restarting` is of the container, on its instance."""
+RUNNING = frozenset({"Training", "Downloading", "DownloadingTrainingImage", "Uploading", "Restarting", "Updating"})
+"""Secondary statuses under `InProgress` in which an instance works; the container may restart on it."""
 WAITING = frozenset({"Starting", "LaunchingMLInstances", "PreparingTrainingStack", "Interrupted", "Pending"})
-"""And those in which it waits for one. A test holds both together equal to botocore's own list."""
+"""And those in which it waits for one. A test finds all of botocore's list here, or among those of jobs that are over."""
 _ENDED = {"Completed": JobStatus.COMPLETED, "Failed": JobStatus.FAILED, "Stopping": JobStatus.STOPPING}
 
 

@@ -22,8 +22,9 @@ logger = logging.getLogger(__name__)
 
 def cancel_training(caller: Caller, training_id: str, ports: TrainingPorts, *, only_open: bool = False) -> Training:
     """An open training becomes cancelled and its job is stopped; one that has ended loses its files and becomes
-    deleted, or with `only_open` stays what it is. A LoRA that came of it stays: it is the registry's. Raises `TrainingNotFound`,
-    and `TrainingNotInState` in the moment in which its LoRA is being listed.
+    deleted, or with `only_open` stays what it is. A LoRA that came of it stays: it is the registry's.
+
+    Raises `TrainingNotFound`, and `TrainingNotInState` in the moment in which its LoRA is being listed.
     """
     record = find_training(caller, training_id, ports)
     days = ports.trainings.policy(caller.tenant).keep_dataset_days

@@ -33,7 +33,7 @@ _EVENTS: dict[TrainingState, type[TrainingEvent]] = {
 def conclude(
     record: TrainingRecord, state: TrainingState, now: datetime, keep_dataset_days: int, changes: Mapping[str, Any]
 ) -> TrainingRecord:
-    """The record in that final state, as it is to be written, with its event. The pictures are kept for so many days."""
+    """The record in that final state, as it is to be written, with its event. Its pictures are kept so many days."""
     ended = {
         "state": state,
         "finished_at": now,

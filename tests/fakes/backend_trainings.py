@@ -331,7 +331,7 @@ class FakeTrainings:
     """All fakes of trainings beside those of the backend, with what a test does from outside."""
 
     backend: FakeBackend = field(default_factory=FakeBackend)
-    timing: TrainingTiming = TrainingTiming()
+    timing: TrainingTiming = field(default_factory=TrainingTiming)
 
     def __post_init__(self) -> None:
         self.clock = self.backend.clock
