@@ -13,6 +13,7 @@ from backend_lambda.contract.events import JobEvent
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobPicture
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.lora_store import LoraFiles, LoraStore
 from backend_lambda.usage import Count, Reservation, Usage
 from endpoint.contract import ModelCard
 
@@ -297,4 +298,16 @@ class SubmittingPorts(StartingPorts):
     access: AccessReader
     recent_access: AccessReader
     """May lag five seconds behind: nothing is refused by it alone."""
+    loras: LoraStore
     pick_seed: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class LoraPorts:
+    """What it takes to keep LoRAs."""
+
+    store: LoraStore
+    files: LoraFiles
+    catalog: EndpointCatalog
+    access: AccessReader
+    clock: Clock

@@ -12,17 +12,16 @@ from backend_lambda.contract.jobs import Job, Owner, SubmitJob
 from backend_lambda.job_record import JobRecord, make_job_id
 from backend_lambda.ports import (
     CatalogEntry,
-    EndpointCatalog,
     Moderation,
     OverLimit,
     Overtaken,
     SubmittingPorts,
 )
 from backend_lambda.usecases.applicable_limits import ApplicableLimits, applicable_limits
+from backend_lambda.usecases.endpoint_not_found import endpoint_not_found
 from backend_lambda.usecases.job_view import view_job
 from backend_lambda.usecases.limit_sentences import allowance, hardest, limit_sentence, models_sentence
 from backend_lambda.usecases.refusals import (
-    EndpointNotFound,
     FieldRefused,
     IdempotencyConflict,
     LimitReached,
@@ -30,6 +29,7 @@ from backend_lambda.usecases.refusals import (
     WordsBlocked,
 )
 from backend_lambda.usecases.reserve_usage import reserve
+from backend_lambda.usecases.resolve_loras import resolve_loras
 from backend_lambda.usecases.resolve_settings import resolve_settings
 from backend_lambda.usecases.start_job import claim_start, start_job
 
@@ -41,8 +41,8 @@ def submit_job(caller: Caller, endpoint: str, request: SubmitJob, ports: Submitt
     answers the job that there is, whatever is refused by now, and starts it again where whoever recorded it did not get
     that far.
 
-    Raises `EndpointNotFound`, `FieldRefused`, `WordsBlocked`, `LimitReached`, or `IdempotencyConflict` where the key
-    came with another request.
+    Raises `EndpointNotFound`, `FieldRefused`, `LoraNotFound`, `LoraNotFitting`, `WordsBlocked`, `LimitReached`, or
+    `IdempotencyConflict` where the key came with another request.
     """
     entry = ports.catalog.find(endpoint)
     if entry is None:
@@ -87,7 +87,8 @@ def _record(
             allowed=", ".join(limits.models.names) or "none",
             available=list(limits.models.names),
         )
-    settings = resolve_settings(request, entry.card, ports.pick_seed, limits)
+    loras = resolve_loras(caller, request.loras, entry.card.name, ports.loras, ports.pictures.bucket)
+    settings = resolve_settings(request, entry.card, ports.pick_seed, limits, [lora.used for lora in loras])
     _check_prompt(caller, settings.prompt, ports.moderation)
     reserved = reserve(limits, caller, settings, entry.pace, now)
     reservations = [reservation for _, reservation in reserved]
@@ -106,6 +107,7 @@ def _record(
         attempts=1,
         attempted_at=now,
         holds=tuple(reservation.count for reservation in reservations),
+        loras=tuple(lora.weights for lora in loras),
     )
     try:
         return record, ports.jobs.create(record, reservations)
@@ -139,21 +141,12 @@ def _resume(record: JobRecord, ports: SubmittingPorts) -> JobRecord:
     return start_job(claimed, ports)
 
 
-def endpoint_not_found(name: str, catalog: EndpointCatalog) -> EndpointNotFound:
-    """Says which endpoints there are."""
-    available = [entry.name for entry in catalog.entries()]
-    return EndpointNotFound(
-        "There is no endpoint of that name.",
-        field="endpoint",
-        given=name,
-        allowed=", ".join(available) or "none yet",
-        available=available,
-    )
-
-
 def fingerprint(endpoint: str, request: SubmitJob) -> str:
     """Tells whether two requests ask for the same pictures. The context is not part of it: a client that tries again
     may have a new message to fill, and must get its job all the same.
     """
     asked = request.model_dump(mode="json", exclude={"idempotency_key", "context"})
+    if not asked["loras"]:
+        # As it was told before there were LoRAs: a repeated request must find a job from then.
+        del asked["loras"]
     return hashlib.sha256(json.dumps([endpoint, asked], sort_keys=True).encode()).hexdigest()
