@@ -25,8 +25,8 @@ class JobRecord:
     `due_at` is when a sweeper looks at it next; None says that it is settled: final, announced, nothing left to do.
     `attempts` counts the starts that were tried, the last one at `attempted_at`; `step` is the last one reported.
     `output_location` and `failure_location` are where SageMaker says it puts its answer. `holds` is what the job has
-    of the limits' counters: reserved while it is open, used once it is final. `loras` are the files of `settings.loras`,
-    as the endpoint gets them.
+    of the limits' counters: reserved while it is open, used once it is final. `loras` are what `settings.loras`
+    names, as the endpoint gets it.
     """
 
     job_id: str

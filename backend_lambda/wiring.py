@@ -1,7 +1,8 @@
 """Joins the use cases with AWS. The only place that reads the environment.
 
 Every function of the backend has the same variables (see `Settings`), but for the one that delivers webhooks
-(`DeliverySettings`). The API's function has those of `WebhookSettings` and `LoraSettings` too. What each is allowed to do:
+(`DeliverySettings`). The API's function has those of `WebhookSettings` and `LoraSettings` too. What each is allowed to
+do:
 
 ===================  ==============================================================================================
 function             IAM actions, and their resources

@@ -52,7 +52,7 @@ def describe_endpoint_error(error: EndpointError) -> JobFailure:
     if error.code is EndpointErrorCode.UNAVAILABLE:
         message = _UNAVAILABLE
     elif error.code in {EndpointErrorCode.INVALID_REQUEST, EndpointErrorCode.LORA_UNUSABLE}:
-        # Only the model knows what it can't do, and which LoRA it could not use; its contract promises a sentence for people.
+        # Only the endpoint knows what it can't do, or which LoRA it can't use; its contract promises a sentence.
         message = " ".join(error.message.split())[:_LONGEST_MESSAGE] or None
     reference = error.reference if error.reference and re.fullmatch(r"[\w.:-]{1,64}", error.reference) else None
     return describe(code, message, reference)

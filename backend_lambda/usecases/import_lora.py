@@ -26,12 +26,12 @@ from backend_lambda.lora_record import (
 )
 from backend_lambda.lora_store import FileChanged, StoredFile
 from backend_lambda.ports import CatalogEntry, LoraPorts
-from backend_lambda.usecases.endpoint_not_found import endpoint_not_found
 from backend_lambda.usecases.find_origin import is_origin_listed
 from backend_lambda.usecases.lora_access import is_its_owner, lora_not_found, name_taken
 from backend_lambda.usecases.lora_turns import in_turns
 from backend_lambda.usecases.lora_view import view_lora
 from backend_lambda.usecases.refusals import IdempotencyConflict, LoraFileUnusable, LoraNameTaken
+from backend_lambda.usecases.submit_job import endpoint_not_found
 
 logger = logging.getLogger(__name__)
 

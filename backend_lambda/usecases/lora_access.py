@@ -76,8 +76,8 @@ def find_to_change(caller: Caller, name: str, loras: LoraStore, access: AccessRe
 
 
 def check_lora_name(owner: Owner, name: str, loras: LoraStore, now: datetime) -> None:
-    """Whether a training or an import of this member's may be called so: the name is free, or their own LoRA's, of which
-    it becomes the next version. Others' LoRAs are not theirs to continue, an admin's neither. Raises `LoraNameTaken`.
+    """Whether a training or an import of this member's may be called so: the name is free, or their own LoRA's, whose
+    next version it becomes. Nobody continues somebody else's LoRA, an admin neither. Raises `LoraNameTaken`.
     """
     record = loras.get(owner.tenant, name)
     if record.is_held(now) and not is_its_owner(record, owner.member):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import datetime
 
+from backend_lambda.contract.jobs import Owner
 from backend_lambda.contract.loras import LoraScope
 from backend_lambda.lora_ports import LoraNotRegistrable, NewLora
 from backend_lambda.lora_record import (
@@ -17,7 +19,7 @@ from backend_lambda.lora_record import (
 )
 from backend_lambda.lora_store import LoraFiles, LoraStore
 from backend_lambda.usecases.find_origin import is_origin_listed
-from backend_lambda.usecases.lora_access import is_its_owner
+from backend_lambda.usecases.lora_access import check_lora_name, is_its_owner
 from backend_lambda.usecases.lora_turns import in_turns
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ class Registry:
             raise
         logger.info("LoRA registered", extra={"lora": lora.name, "version": number, "training_id": lora.training_id})
         return number
+
+    def check_name(self, owner: Owner, name: str, now: datetime) -> None:
+        """Before anybody trains it: whether it may be called so. Raises `LoraNameTaken`."""
+        check_lora_name(owner, name, self._store, now)
 
     def _check(self, lora: NewLora) -> LoraRecord:
         record = self._store.get(lora.owner.tenant, lora.name)

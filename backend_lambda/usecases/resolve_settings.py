@@ -27,7 +27,7 @@ def resolve_settings(
     `FieldRefused` for what this model can't do and for what is asked for beyond the limits.
 
     An aspect ratio becomes the size that fits it best at about the model's native number of pixels. Sides are always
-    multiples of the model's `size_multiple`, and the size is never over its `max_pixels`. `loras` are those of the request,
+    multiples of the model's `size_multiple`, and the size is never over its `max_pixels`. `loras` are the request's,
     each with its version.
     """
     steps = _steps(request, card, limits)

@@ -12,16 +12,17 @@ from backend_lambda.contract.jobs import Job, Owner, SubmitJob
 from backend_lambda.job_record import JobRecord, make_job_id
 from backend_lambda.ports import (
     CatalogEntry,
+    EndpointCatalog,
     Moderation,
     OverLimit,
     Overtaken,
     SubmittingPorts,
 )
 from backend_lambda.usecases.applicable_limits import ApplicableLimits, applicable_limits
-from backend_lambda.usecases.endpoint_not_found import endpoint_not_found
 from backend_lambda.usecases.job_view import view_job
 from backend_lambda.usecases.limit_sentences import allowance, hardest, limit_sentence, models_sentence
 from backend_lambda.usecases.refusals import (
+    EndpointNotFound,
     FieldRefused,
     IdempotencyConflict,
     LimitReached,
@@ -139,6 +140,18 @@ def _resume(record: JobRecord, ports: SubmittingPorts) -> JobRecord:
         return overtaken.record or record
     logger.info("job resumed", extra={"job_id": record.job_id, "attempts": claimed.attempts})
     return start_job(claimed, ports)
+
+
+def endpoint_not_found(name: str, catalog: EndpointCatalog) -> EndpointNotFound:
+    """Says which endpoints there are."""
+    available = [entry.name for entry in catalog.entries()]
+    return EndpointNotFound(
+        "There is no endpoint of that name.",
+        field="endpoint",
+        given=name,
+        allowed=", ".join(available) or "none yet",
+        available=available,
+    )
 
 
 def fingerprint(endpoint: str, request: SubmitJob) -> str:
