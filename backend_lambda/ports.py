@@ -15,6 +15,7 @@ from backend_lambda.contract.jobs import JobPicture
 from backend_lambda.contract.training_estimate import TrainingOffer
 from backend_lambda.contract.training_events import TrainingEvent
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.lora_store import LoraFiles, LoraStore
 from backend_lambda.usage import Count, Reservation, Usage
 from endpoint.contract import ModelCard
 
@@ -311,4 +312,16 @@ class SubmittingPorts(StartingPorts):
     access: AccessReader
     recent_access: AccessReader
     """May lag five seconds behind: nothing is refused by it alone."""
+    loras: LoraStore
     pick_seed: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class LoraPorts:
+    """What it takes to keep LoRAs."""
+
+    store: LoraStore
+    files: LoraFiles
+    catalog: EndpointCatalog
+    access: AccessReader
+    clock: Clock

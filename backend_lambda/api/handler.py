@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from backend_lambda import wiring
-from backend_lambda.api import audit, endpoints, grants, jobs, limits, trainings, webhooks, words
+from backend_lambda.api import audit, endpoints, grants, jobs, limits, loras, trainings, webhooks, words
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
@@ -18,6 +18,7 @@ from backend_lambda.callers import UnknownCaller
 from backend_lambda.contract.access import BlockedWords, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
 from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.contract.loras import ChangeLora, ImportLora
 from backend_lambda.contract.trainings import (
     AddPicture,
     CreateTraining,
@@ -44,6 +45,9 @@ PATHS = {
     "/words": {"GET", "PUT"},
     "/webhooks": {"GET", "POST"},
     "/webhooks/<webhook_id>": {"DELETE"},
+    "/loras": {"GET", "POST"},
+    "/loras/<name>": {"GET", "PATCH", "DELETE"},
+    "/loras/<name>/check": {"POST"},
     "/trainings": {"GET", "POST"},
     "/trainings/<training_id>": {"GET", "DELETE"},
     "/trainings/<training_id>/pictures": {"POST"},
@@ -60,6 +64,8 @@ BODIES: dict[str, type[BaseModel]] = {
     "denies": PutDeny,
     "words": BlockedWords,
     "webhooks": RegisterWebhook,
+    "loras": ImportLora,
+    "PATCH loras": ChangeLora,
     "trainings": CreateTraining,
     "trainings pictures": AddPicture,
     "trainings submission": SubmitTraining,
@@ -67,7 +73,9 @@ BODIES: dict[str, type[BaseModel]] = {
     "trainings self-approval": DecideTraining,
     "training-policy": TrainingPolicy,
 }
-"""What a request's body should be, by the first part of its path, and the third where that matters."""
+"""What a request's body should be, by the first part of its path; with the method before it, or the third part behind
+it, where that matters.
+"""
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
 app.include_router(jobs.router)
@@ -77,6 +85,7 @@ app.include_router(grants.router)
 app.include_router(audit.router)
 app.include_router(words.router)
 app.include_router(webhooks.router)
+app.include_router(loras.router)
 app.include_router(trainings.router)
 
 
@@ -84,13 +93,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway's proxy integration."""
     given = wiring.api_settings().backend
     backend = Backend(
-        ports=wiring.ports(),
+        ports=wiring.submitting_ports(),
         monitor=wiring.monitor(),
         mapped_roles=given.mapped_roles,
         access=wiring.access_ports(),
         standing=wiring.role_register().standing,
         region=given.region,
         webhooks=wiring.registry_ports(),
+        loras=wiring.lora_ports(),
         trainings=wiring.training_ports(),
     )
     return respond(event, context, backend)
@@ -126,9 +136,9 @@ def _refused(refusal: Refusal) -> Response[str]:
 
 
 def _invalid(error: RequestValidationError) -> Response[str]:
-    parts = app.current_event.path.split("/")
-    body = BODIES.get(f"{parts[1]} {parts[3]}") if len(parts) > 3 else None
-    return answer(describe_invalid(error, body or BODIES.get(parts[1])))
+    _, part, *more = app.current_event.path.split("/")
+    keys = (f"{app.current_event.http_method} {part}", f"{part} {more[1]}" if len(more) > 1 else part, part)
+    return answer(describe_invalid(error, next((BODIES[key] for key in keys if key in BODIES), None)))
 
 
 def _unknown_caller(error: UnknownCaller) -> Response[str]:

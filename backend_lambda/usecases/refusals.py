@@ -90,6 +90,36 @@ class WebhookNotFound(Refusal):
     code = ErrorCode.WEBHOOK_NOT_FOUND
 
 
+class LoraNotFound(Refusal):
+    """No such LoRA, another tenant's, or none that the caller may use; `available` lists names."""
+
+    code = ErrorCode.LORA_NOT_FOUND
+
+
+class LoraNotFitting(Refusal):
+    """It was made for another model: `given` is that one's name, `allowed` the endpoint's."""
+
+    code = ErrorCode.LORA_NOT_FITTING
+
+
+class LoraNameTaken(Refusal):
+    """The name is another LoRA's."""
+
+    code = ErrorCode.LORA_NAME_TAKEN
+
+
+class LoraFileUnusable(Refusal):
+    """What was uploaded is no LoRA for that model, or nothing was."""
+
+    code = ErrorCode.LORA_FILE_UNUSABLE
+
+
+class NotYourLora(Refusal):
+    """It is neither the caller's, nor is the caller an admin."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
 class TrainingNotFound(Refusal):
     """No such training, or another tenant's."""
 
