@@ -1,8 +1,8 @@
 """Joins the use cases with AWS. The only place that reads the environment.
 
 Every function of the backend has the same variables (see `Settings`), but for the one that delivers webhooks
-(`DeliverySettings`). The API's function has those of `WebhookSettings` and `LoraSettings` too. What each is allowed to
-do:
+(`DeliverySettings`). The API's function has those of `WebhookSettings`, `LoraSettings` and `TrainingSettings` too, the
+sweeper and the one that follows trainings those of the latter two. What each is allowed to do:
 
 ===================  ==============================================================================================
 function             IAM actions, and their resources
@@ -16,14 +16,20 @@ api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (
                      sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints); dynamodb:GetItem, Query,
                      PutItem, UpdateItem, DeleteItem (webhooks table); kms:GenerateDataKey (tokens key): it seals
                      secrets and can't open them; dynamodb:GetItem, Query, PutItem, DeleteItem (LoRAs table);
-                     s3:GetObject, PutObject, DeleteObject (uploads/*)
+                     s3:GetObject, PutObject, DeleteObject (uploads/*); dynamodb:GetItem, PutItem, UpdateItem
+                     (trainings table), Query (its index `by_tenant`); sagemaker:CreateTrainingJob, AddTags,
+                     DescribeTrainingJob, StopTrainingJob (the stack's training jobs); iam:PassRole (the training role)
 events.completions   dynamodb:GetItem, UpdateItem (jobs table), UpdateItem (usage and endpoints tables); s3:GetObject
                      (tenants/*, async/*), PutObject and DeleteObject (tenants/*); with picture moderation
                      rekognition:DetectModerationLabels, which reads the pictures with these rights
 events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
 events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         as events.completions, and dynamodb:Query (the jobs table's index `unsettled`);
-                     sagemaker:InvokeEndpointAsync
+                     sagemaker:InvokeEndpointAsync; of trainings and LoRAs as events.trainings, and dynamodb:Query
+                     (the trainings table's index `unsettled`), sagemaker:CreateTrainingJob, AddTags, iam:PassRole
+events.trainings     dynamodb:GetItem, PutItem, UpdateItem (trainings table); dynamodb:GetItem, Query, PutItem (LoRAs
+                     table); s3:GetObject, DeleteObject (tenants/*/trainings/*), DeleteObject (uploads/*), GetObject,
+                     PutObject, DeleteObject (tenants/*/loras/*); sagemaker:DescribeTrainingJob, StopTrainingJob
 events.webhooks      of all the above nothing; dynamodb:Query, GetItem, UpdateItem (webhooks table); kms:Decrypt (tokens
                      key); sqs:SendMessage, ChangeMessageVisibility (its own queue)
 ===================  ==============================================================================================
@@ -232,8 +238,8 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What trainings add to the environment. `TRAININGS_TABLE`: DynamoDB table. `MODELS_BUCKET`: S3 bucket with the base
-    models. `TRAINING_ROLE_ARN`: the role that SageMaker trains under. `STACK_NAME`: SageMaker's jobs are called
+    """What trainings add to the environment. `TRAININGS_TABLE`: DynamoDB table. `MODELS_BUCKET`: S3 bucket with the
+    base models. `TRAINING_ROLE_ARN`: the role that SageMaker trains under. `STACK_NAME`: SageMaker's jobs are called
     `<stack>-<training id>`.
     """
 

@@ -61,8 +61,8 @@ def _ports(training_id: str = "") -> TrainingPorts:
     operation_id="createTraining",
     summary="Begin a training",
     description=(
-        "Makes a draft, with every setting and an estimate; add pictures, then submit it. The same idempotency key from "
-        "the same member answers the same draft. A draft that is left alone for a day expires."
+        "Makes a draft, with every setting and an estimate; add pictures, then submit it. The same idempotency key "
+        "from the same member answers the same draft. A draft that is left alone for a day expires."
     ),
     response_description="The draft",
     responses=errors(
@@ -103,9 +103,7 @@ def list_(
 ) -> TrainingList:
     """`GET /trainings`."""
     check_query(router, LIST_PARAMETERS)
-    return list_trainings(
-        caller_of(router), _ports(), limit=limit, position=next, state=state, mine=member is not None
-    )
+    return list_trainings(caller_of(router), _ports(), limit=limit, position=next, state=state, mine=member is not None)
 
 
 @router.get(
@@ -157,9 +155,7 @@ def delete(
         "key is the same picture: one that waits or was refused is awaited anew, an accepted one stays as it is."
     ),
     response_description="Where to upload it",
-    responses=errors(
-        201, PictureUpload, *_BODY, *_OF_A_DRAFT, ErrorCode.PICTURES_MISSING, ErrorCode.BLOCKED_WORDS
-    ),
+    responses=errors(201, PictureUpload, *_BODY, *_OF_A_DRAFT, ErrorCode.PICTURES_MISSING, ErrorCode.BLOCKED_WORDS),
 )
 def add(training_id: Annotated[str, TRAINING_ID], request: AddPicture) -> PictureUpload:
     """`POST /trainings/{id}/pictures`."""

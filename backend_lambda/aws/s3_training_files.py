@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,7 +44,7 @@ class S3TrainingFiles:
         answer = self._get(key)
         if answer is None:
             return None
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             if answer["ContentLength"] > most_bytes:
                 raise ReadTooLarge(key)
             return StoredObject(body.read(), answer["LastModified"].astimezone(UTC))
@@ -53,7 +54,7 @@ class S3TrainingFiles:
         if answer is None:
             return None
         sha256, size = hashlib.sha256(), 0
-        with answer["Body"] as body:
+        with closing(answer["Body"]) as body:
             for chunk in body.iter_chunks(_CHUNK_BYTES):
                 sha256.update(chunk)
                 size += len(chunk)

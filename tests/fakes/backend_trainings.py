@@ -332,6 +332,8 @@ class FakeTrainings:
 
     backend: FakeBackend = field(default_factory=FakeBackend)
     timing: TrainingTiming = field(default_factory=TrainingTiming)
+    is_offered: bool = True
+    """Whether the backend's endpoint can be trained on."""
 
     def __post_init__(self) -> None:
         self.clock = self.backend.clock
@@ -340,8 +342,11 @@ class FakeTrainings:
         self.files = FakeTrainingFiles(self.clock)
         self.jobs = FakeTrainingJobs(self.clock)
         self.loras = FakeLoraRegistry(self.files)
-        self.backend.catalog.add(CatalogEntry("tiny", "easel-tiny", TINY, training=MACHINE))
+        if self.is_offered:
+            self.backend.catalog.add(CatalogEntry("tiny", "easel-tiny", TINY, training=MACHINE))
         self._keys = itertools.count()
+        if self.backend.trainings is None:
+            self.backend.trainings = self.ports
 
     @property
     def ports(self) -> TrainingPorts:
