@@ -73,6 +73,7 @@ def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:
 
 
 WEBHOOKS = {"WEBHOOKS_TABLE": "webhooks", "TOKENS_KEY_ARN": "arn:key", "WEBHOOKS_TO_LOOPBACK": "refused"}
+LORAS = {"LORAS_TABLE": "loras"}
 
 
 def test_webhooks_to_this_machine_are_off_but_for_the_one_word() -> None:
@@ -89,7 +90,7 @@ def test_webhooks_to_this_machine_are_warned_of_loudly(
     log: io.StringIO,  # noqa: F811
 ) -> None:
     for word, warned in (("admitted", True), ("refused", False)):
-        environment = WHOLE | WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue", "WEBHOOKS_TO_LOOPBACK": word}
+        environment = WHOLE | WEBHOOKS | LORAS | {"WEBHOOKS_QUEUE_URL": "https://queue", "WEBHOOKS_TO_LOOPBACK": word}
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         wiring.api_settings.cache_clear()
@@ -102,10 +103,10 @@ def test_webhooks_to_this_machine_are_warned_of_loudly(
 
 
 def test_what_the_api_and_the_deliveries_miss_is_said_at_once() -> None:
-    assert ApiSettings.read(WHOLE | WEBHOOKS).webhooks == WebhookSettings.read(WEBHOOKS)
+    assert ApiSettings.read(WHOLE | WEBHOOKS | LORAS).webhooks == WebhookSettings.read(WEBHOOKS)
     assert DeliverySettings.read(WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue"}).queue_url == "https://queue"
     for read, names in (
-        (ApiSettings.read, {*WHOLE, *WEBHOOKS}),
+        (ApiSettings.read, {*WHOLE, *WEBHOOKS, *LORAS}),
         (DeliverySettings.read, {*WEBHOOKS, "WEBHOOKS_QUEUE_URL"}),
     ):
         with pytest.raises(SettingsError) as error:
