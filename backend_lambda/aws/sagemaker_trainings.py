@@ -33,7 +33,7 @@ _EXISTS, _QUOTA = "ResourceInUse", "ResourceLimitExceeded"
 RUNNING = frozenset({"Training", "Downloading", "DownloadingTrainingImage", "Uploading", "Restarting", "Updating"})
 """Secondary statuses under `InProgress` in which an instance works; the container may restart on it."""
 WAITING = frozenset({"Starting", "LaunchingMLInstances", "PreparingTrainingStack", "Interrupted", "Pending"})
-"""And those in which it waits for one. A test finds botocore's whole list here and among those of jobs that are over."""
+"""And those in which it waits for one. A test finds botocore's whole list here and in those of jobs that are over."""
 _ENDED = {"Completed": JobStatus.COMPLETED, "Failed": JobStatus.FAILED, "Stopping": JobStatus.STOPPING}
 
 

@@ -391,9 +391,13 @@ class FakeTrainings:
         """As it is kept now."""
         return self.store.records[training.training_id]
 
-    def report(self, training: Training, step: int, *, phase: TrainingPhase = TrainingPhase.TRAINING) -> str:
+    def report(self, training: Training, step: int) -> str:
         """Do what the container does while it trains. Returns the progress file's key."""
-        record = self.record(training)
+        return self.report_of(training.training_id, step)
+
+    def report_of(self, training_id: str, step: int, *, phase: TrainingPhase = TrainingPhase.TRAINING) -> str:
+        """As `report`."""
+        record = self.store.records[training_id]
         progress = TrainingProgress(
             training_id=record.training_id,
             phase=phase,
@@ -407,7 +411,11 @@ class FakeTrainings:
 
     def train(self, training: Training, *, content: bytes = b"weights", **more: object) -> None:
         """Do what SageMaker and the container do when a training goes well."""
-        record = self.record(training)
+        self.train_of(training.training_id, content=content, **more)
+
+    def train_of(self, training_id: str, *, content: bytes = b"weights", **more: object) -> None:
+        """As `train`."""
+        record = self.store.records[training_id]
         prefix = self.jobs.output_prefix(record.training_id, f"{record.prefix}output/")
         self.files.write(f"{record.prefix}samples-200.png", b"png", "image/png")
         self.files.write(prefix + LORA_NAME, content, "")
