@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
+from types import MappingProxyType
 
 from PIL import Image, ImageDraw
 
@@ -409,17 +410,18 @@ class FakeTrainings:
         self.files.write(record.prefix + PROGRESS_NAME, progress.model_dump_json().encode(), "application/json")
         return record.prefix + PROGRESS_NAME
 
-    def train(self, training: Training, *, content: bytes = b"weights", **more: object) -> None:
-        """Do what SageMaker and the container do when a training goes well."""
-        self.train_of(training.training_id, content=content, **more)
+    def train(self, training: Training, **changes: object) -> None:
+        """Do what SageMaker and the container do when a training goes well; but for `changes` of the manifest."""
+        self.train_of(training.training_id, changes)
 
-    def train_of(self, training_id: str, *, content: bytes = b"weights", **more: object) -> None:
+    def train_of(self, training_id: str, changes: Mapping[str, object] = MappingProxyType({})) -> None:
         """As `train`."""
+        content = b"weights"
         record = self.store.records[training_id]
         prefix = self.jobs.output_prefix(record.training_id, f"{record.prefix}output/")
         self.files.write(f"{record.prefix}samples-200.png", b"png", "image/png")
         self.files.write(prefix + LORA_NAME, content, "")
-        manifest = manifest_of(record, content).model_copy(update=more)
+        manifest = manifest_of(record, content).model_copy(update=dict(changes))
         self.files.write(prefix + MANIFEST_NAME, manifest.model_dump_json().encode(), "application/json")
         self.jobs.tell(record.training_id, JobStatus.COMPLETED)
 
