@@ -18,8 +18,13 @@ LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 8 * 1024 * 1024
 MAX_TENSORS = 20_000
 MAX_DIMENSIONS = 8
-DTYPE_BYTES = {"F16": 2, "BF16": 2, "F32": 4}
-"""The dtypes that a LoRA's weights come in, and their sizes."""
+DTYPE_BYTES = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I64": 8, "I32": 4}
+"""The dtypes that a LoRA's tensors come in, and their sizes: the last three are those of alphas (diffusers' own
+conversion to kohya's names writes I64), never of weights.
+"""
+
+WEIGHT_DTYPES = ("F16", "BF16", "F32")
+WEIGHTS = "F16, BF16 or F32"
 
 Read = Callable[[int, int], bytes]
 """`read(start, count)`: so many bytes of the file from `start` on, fewer only at its end."""
@@ -133,7 +138,7 @@ def _tensor(name: str, described: object, data_bytes: int) -> Tensor:
     dtype, shape, offsets = described["dtype"], described["shape"], described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
         kind = shown(dtype, 10) if isinstance(dtype, str) else "no"
-        raise FileRefused(f"The tensor {shown(name)} has the dtype {kind}; a LoRA's are F16, BF16 or F32.")
+        raise FileRefused(f"The tensor {shown(name)} has the dtype {kind}; a LoRA's are {WEIGHTS}.")
     if not _are_counts(shape) or len(shape) > MAX_DIMENSIONS or not _are_counts(offsets) or len(offsets) != 2:
         raise FileRefused(f"The tensor {shown(name)} is not described as in a safetensors file.")
     start, end = offsets

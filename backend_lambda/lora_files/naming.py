@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from backend_lambda.contract.training_limits import MAX_RANK
-from backend_lambda.lora_files.header import Header, Tensor
+from backend_lambda.lora_files.header import WEIGHT_DTYPES, WEIGHTS, Header, Tensor
 from backend_lambda.lora_files.refused import FileRefused, shown
 
 
@@ -159,6 +159,9 @@ def _rank(module: str, parts: Mapping[str, Tensor]) -> int:
     if "down" not in parts or "up" not in parts:
         missing = "up" if "down" in parts else "down"
         raise FileRefused(f"The module {shown(module)} of this LoRA has no {missing} weights: the file is not whole.")
+    for part in ("down", "up"):
+        if (dtype := parts[part].dtype) not in WEIGHT_DTYPES:
+            raise FileRefused(f"The module {shown(module)} has weights of the dtype {dtype}; a LoRA's are {WEIGHTS}.")
     down, up = parts["down"].shape, parts["up"].shape
     fits = len(down) == len(up) and len(down) in (2, 4) and down[0] == up[1] and up[2:] in ((), (1, 1))
     if not fits or 0 in (*down, *up):
