@@ -20,9 +20,9 @@ api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (
                      (trainings table), Query (its index `by_tenant`); sagemaker:CreateTrainingJob, AddTags,
                      DescribeTrainingJob, StopTrainingJob (the stack's training jobs); iam:PassRole (the training role)
 events.completions   dynamodb:GetItem, UpdateItem (jobs table), UpdateItem (usage and endpoints tables); s3:GetObject
-                     (tenants/*, async/*), PutObject and DeleteObject (tenants/*); with picture moderation
-                     rekognition:DetectModerationLabels, which reads the pictures with these rights
-events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
+                     (tenants/*/jobs/*, async/*), PutObject and DeleteObject (tenants/*/jobs/*); with picture
+                     moderation rekognition:DetectModerationLabels, which reads the pictures with these rights
+events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*/jobs/*)
 events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         as events.completions, and dynamodb:Query (the jobs table's index `unsettled`);
                      sagemaker:InvokeEndpointAsync; of trainings and LoRAs as events.trainings, and dynamodb:Query

@@ -76,6 +76,7 @@ def ports(
         access=access,
         recent_access=access,
         pick_seed=lambda: 7,
+        loras=FakeBackend().loras,
     )
 
 
@@ -101,6 +102,7 @@ def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Cl
         region="us-east-1",
         webhooks=FakeBackend().webhooks.registry,
         trainings=FakeTrainings().ports,
+        loras=FakeBackend().lora_ports,
     )
     return Api(backend)
 
