@@ -12,8 +12,8 @@ from backend_lambda.training_record import TrainingRecord
 from backend_lambda.usecases.refusals import FieldRefused, WordsBlocked
 
 MAX_CAPTIONS_BYTES = 60_000
-"""Of all captions of a training together, as JSON: an event, which has them all, must fit on the bus (256 KB), and the record
-into its table (400 KB).
+"""Of all captions of a training together, as JSON: an event, which has them all, must fit on the bus (256 KB), and the
+record into its table (400 KB).
 """
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from backend_lambda.contract import training_limits, trainings
@@ -58,3 +61,11 @@ def test_whatever_is_open_is_looked_after_and_what_is_settled_is_not(state: Trai
 def test_every_failure_has_a_sentence() -> None:
     assert set(SENTENCES) == set(trainings.TrainingFailureCode)
     assert all(sentence.endswith(".") for sentence in SENTENCES.values())
+
+
+def test_only_who_looks_into_pictures_pays_for_pillow() -> None:
+    code = (
+        "import sys, backend_lambda.api.handler, backend_lambda.events.trainings, backend_lambda.events.sweep;"
+        "sys.exit('PIL' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
