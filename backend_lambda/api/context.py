@@ -12,6 +12,7 @@ from backend_lambda.access_ports import AccessPorts
 from backend_lambda.callers import Caller, MappedRoles, Standing, no_own_roles, read_caller
 from backend_lambda.ports import EndpointMonitor, LoraPorts, SubmittingPorts
 from backend_lambda.stack_roles import stack_roles
+from backend_lambda.training_ports import TrainingPorts
 from backend_lambda.webhooks.ports import RegistryPorts
 
 
@@ -29,6 +30,7 @@ class Backend:
     region: str
     webhooks: RegistryPorts
     loras: LoraPorts
+    trainings: TrainingPorts
 
 
 def backend_of(router: Router) -> Backend:

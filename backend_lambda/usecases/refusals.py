@@ -118,3 +118,39 @@ class NotYourLora(Refusal):
     """It is neither the caller's, nor is the caller an admin."""
 
     code = ErrorCode.NOT_ALLOWED
+
+
+class TrainingNotFound(Refusal):
+    """No such training, or another tenant's."""
+
+    code = ErrorCode.TRAINING_NOT_FOUND
+
+
+class TrainingNotInState(Refusal):
+    """What was asked is not possible as the training stands: `given` says how it stands."""
+
+    code = ErrorCode.TRAINING_NOT_IN_STATE
+
+
+class PicturesMissing(Refusal):
+    """Too few or too many pictures."""
+
+    code = ErrorCode.PICTURES_MISSING
+
+
+class SelfApproval(Refusal):
+    """Who submitted it decides on the route for that, where a policy allows it."""
+
+    code = ErrorCode.SELF_APPROVAL
+
+
+class NotAllowed(Refusal):
+    """It is somebody else's to do, whatever IAM says."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
+class NoTrainingHere(Refusal):
+    """The endpoint's model can't be trained."""
+
+    code = ErrorCode.NO_TRAINING_HERE

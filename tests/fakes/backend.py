@@ -35,6 +35,7 @@ from backend_lambda.ports import (
     Verdict,
 )
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.training_ports import TrainingPorts
 from backend_lambda.usage import Count, Measure, Reservation, Usage, used_of
 from endpoint.contract import (
     CANCELLED_NAME,
@@ -349,6 +350,7 @@ class FakeBackend:
     monitor: FakeMonitor = field(default_factory=FakeMonitor)
     access: FakeAccessStore = field(default_factory=FakeAccessStore)
     loras: FakeLoraStore = field(default_factory=FakeLoraStore)
+    trainings: TrainingPorts | None = None
     timing: Timing = TIMING
     recent_access: AccessReader = field(init=False)
     moderation: FakeModeration = field(init=False)
@@ -377,7 +379,14 @@ class FakeBackend:
             region="us-east-1",
             webhooks=self.webhooks.registry,
             loras=self.lora_ports,
+            trainings=self.trainings or self._no_trainings(),
         )
+
+    def _no_trainings(self) -> TrainingPorts:
+        # Those fakes are made of these.
+        from tests.fakes.backend_trainings import FakeTrainings
+
+        return FakeTrainings(self, is_offered=False).ports
 
     @property
     def lora_ports(self) -> LoraPorts:
