@@ -59,8 +59,9 @@ if TYPE_CHECKING:
 DEFAULT_API_URL = "https://slack.com/api/"
 DEFAULT_MAX_RECEIVES = 5
 
-# While Slack waits its three seconds, a token that has ended must be renewed at the first try.
-HASTY_SECONDS, HASTY_TRIES = 1, 1
+# Slack waits three seconds, so this function renews only what has ended. When the answer is lost the person has to ask
+# again in any case, and the refresh token may be used up: then repeating is worth more than an answer in time.
+HASTY_SECONDS, HASTY_TRIES = 1, 3
 PATIENT_SECONDS, PATIENT_TRIES = 6, 3
 
 
@@ -230,7 +231,7 @@ def wire_slack(environment: Mapping[str, str] = os.environ) -> SlackGateway:
         clock=clock,
         default_endpoint=settings.default_endpoint,
     )
-    tokens = _bot_tokens(settings.tokens, secret, oauth, clock, HASTY_SECONDS)
+    tokens = _bot_tokens(settings.tokens, secret, oauth, clock, HASTY_SECONDS, renews_early=False)
     return SlackGateway(
         build_app(deps, secret.signing_secret, tokens, settings.tokens.slack_api_url), secret.signing_secret
     )
@@ -357,12 +358,17 @@ def _oauth(
 
 
 def _bot_tokens(
-    settings: TokenSettings, secret: SlackSecret, oauth: WebSlackOAuth, clock: Clock, patience_seconds: float
+    settings: TokenSettings,
+    secret: SlackSecret,
+    oauth: WebSlackOAuth,
+    clock: Clock,
+    patience_seconds: float,
+    renews_early: bool = True,
 ) -> BotTokens:
     from bot.bot_tokens import BotTokens, OwnToken
 
     own = OwnToken(secret.team_id, secret.bot_token) if secret.bot_token else None
-    return BotTokens(_installations(settings), oauth, clock, own, patience_seconds)
+    return BotTokens(_installations(settings), oauth, clock, own, patience_seconds, renews_early)
 
 
 def api_address(api_url: str, environment: Mapping[str, str]) -> str:

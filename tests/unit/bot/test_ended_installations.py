@@ -179,8 +179,8 @@ def test_a_token_that_is_renewed_meanwhile_is_judged_anew(slack: Slack) -> None:
             if self.left > 0:
                 self.left -= 1
                 now = float(next(renewals))
-                assert self.lease(stored, "x", 1.0, 0.0)
-                assert self.renew(stored, "x", BotToken(f"renewed-{now}", "r", 1.0))
+                lease = self.lease(stored, "x", 1.0, 0.0)
+                assert lease is not None and self.renew(lease, BotToken(f"renewed-{now}", "r", 1.0))
             return super().remove(stored)
 
     store = Restless()
