@@ -47,8 +47,8 @@ class Invocation:
 
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
-    organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
-    button carries. `at` is when Slack asked, in Unix seconds.
+    organisation) that the member belongs to, empty where that is unknown. `message_ts` is the message whose button was
+    pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -71,8 +71,8 @@ class Invocation:
 
     @property
     def is_external(self) -> bool:
-        """Whether the member belongs to another company, and so needs a grant by name."""
-        return bool(self.actor_team) and self.actor_team != self.team
+        """Whether the member needs a grant by name: whoever belongs to another company, or it is not known to which."""
+        return not self.actor_team or self.actor_team != self.team
 
     def to_json(self) -> str:
         """The queue message's body."""

@@ -129,6 +129,7 @@ class Stage:
             **{
                 "request_key": f"press-{posted.ts}-{action_id}-{member}-{len(self.store.items)}",
                 "value": posted.button_value(action_id),
+                "actor_team": "T1",
                 **facts,
             },
         )
@@ -154,6 +155,7 @@ def painting(prompt: str = "a red boat", key: str = "command-1", **facts: Any) -
             "kind": Kind.PAINT,
             "request_key": key,
             "team": "T1",
+            "actor_team": "T1",
             "channel": "C1",
             "member": "U1",
             "at": 1_764_000_000.0,
@@ -176,4 +178,5 @@ def saying(
         1_764_000_000.0,
         thread_ts=thread_ts,
         said={"words": words, "values": values or {}},
+        actor_team="T1",
     )

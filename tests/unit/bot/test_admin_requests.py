@@ -45,14 +45,22 @@ def confirming(text: str, key: str = "confirm-1", member: str = "UADMIN", **fact
 def pressed(value: str, key: str = "confirm-1", member: str = "UADMIN", **facts: Any) -> Invocation:
     """A Confirm button that carries `value` was pressed."""
     given: dict[str, Any] = {"message_ts": f"{START - 20:.6f}", "response_url": URL, "command": value, **facts}
-    return Invocation(Kind.ADMIN_CONFIRMED, key, "T1", "C1", member, START, **given)
+    return Invocation(Kind.ADMIN_CONFIRMED, key, "T1", "C1", member, START, **{"actor_team": "T1", **given})
 
 
 def asking(text: str, key: str = "ask-1", member: str = "UADMIN", **facts: Any) -> Invocation:
     """A question was typed."""
     planned = plan(text)
     assert isinstance(planned, Look), planned
-    return Invocation(Kind.ADMIN, key, "T1", "C1", member, START, response_url=URL, command=planned.text, **facts)
+    return Invocation(
+        Kind.ADMIN,
+        key,
+        "T1",
+        "C1",
+        member,
+        START,
+        **{"response_url": URL, "actor_team": "T1", "command": planned.text, **facts},
+    )
 
 
 def text_of(view: Message) -> str:
@@ -452,7 +460,7 @@ def test_why_tells_an_explicit_deny_of_the_role(stage: Stage) -> None:
 
 
 def limits(key: str = "limits-1", member: str = "U1") -> Invocation:
-    return Invocation(Kind.LIMITS, key, "T1", "C1", member, START, response_url=URL)
+    return Invocation(Kind.LIMITS, key, "T1", "C1", member, START, response_url=URL, actor_team="T1")
 
 
 def test_limits_are_those_of_the_caller_here(stage: Stage) -> None:

@@ -26,7 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
             "user": {"id": "W1", "team_id": "T1"},
             "is_enterprise_install": True,
         },
-        "T1",
+        "",
         "E1",
     ),
     "form from a shared channel": (
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "form of an organisation's installation": (
         {"team": None, "user": {"team_id": "T1"}, "view": {"app_installed_team_id": "E1"}, "enterprise": {"id": "E1"}},
-        "T1",
+        "",
         "E1",
     ),
     "event": ({"team_id": "T1", "authorizations": [{"team_id": "T1", "enterprise_id": None}]}, "T1", ""),
@@ -48,6 +48,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "event for an organisation's installation": (
         {"team_id": "T1", "authorizations": [{"team_id": None, "enterprise_id": "E1"}]},
         "T1",
+        "E1",
+    ),
+    "event of somebody else in a shared channel": (
+        {"team_id": "T2", "is_ext_shared_channel": True, "authorizations": [{"team_id": None, "enterprise_id": "E1"}]},
+        "",
         "E1",
     ),
     "organisation's uninstallation": ({"team_id": None, "enterprise_id": "E1"}, "", "E1"),

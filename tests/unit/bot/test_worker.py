@@ -459,7 +459,7 @@ def test_dying_at_any_call_of_a_picture_button_posts_one(stage: Stage, at: int, 
 
 
 def test_the_list_of_models_is_refreshed_for_the_form(stage: Stage) -> None:
-    assert stage.work(Invocation(Kind.REFRESH_MODELS, "models-1", "T1", "C1", "U1", stage.clock.now()))
+    assert stage.work(Invocation(Kind.REFRESH_MODELS, "models-1", "T1", "C1", "U1", stage.clock.now(), actor_team="T1"))
 
     record = stage.store.get("models#T1")
     assert record is not None and [model["name"] for model in record.data["models"]] == ["tiny", "large"]
