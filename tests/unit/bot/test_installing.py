@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from dataclasses import replace
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.aws.eventbridge_announcer import EventBridgeAnnouncer
+from bot.aws.signed_json import SignedJson
 from bot.install.flow import InstallPorts, Problem
 from bot.install.gateway import InstallGateway
 from commands.manifest import BOT_SCOPES, manifest
@@ -274,3 +277,13 @@ def test_nothing_that_slack_sends_becomes_markup(name: str, sentence: str) -> No
     assert Tags(installed_page(name, False)).tags == Tags(installed_page("Acme", False)).tags
     page, plain = (failed_page(Trouble(text, text, "r1"), "https://x/") for text in (sentence, "plain"))
     assert Tags(page).tags == Tags(plain).tags
+
+
+def test_a_workspaces_announcement_names_its_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    sent: list[Any] = []
+    monkeypatch.setattr(SignedJson, "call", lambda self, operation, body: sent.extend(body["Entries"]) or {})
+    for one in (installation("T1"), installation("T1", "E1"), installation("", "E1")):
+        EventBridgeAnnouncer("bus").announce(one)
+    details = [json.loads(entry["Detail"]) for entry in sent]
+    assert [(one["tenant"], one["organisation"]) for one in details] == [("T1", None), ("T1", "E1"), ("E1", None)]
