@@ -28,6 +28,7 @@ from commands.sentences_access import (
     last_admin,
     limit_reached,
     moderated,
+    unchecked,
 )
 from commands.trouble import ApiRefusal as ApiRefusal
 from commands.trouble import Trouble as Trouble
@@ -257,6 +258,8 @@ def job_trouble(code_name: str, reference: str) -> Trouble:
             return Trouble("The model never answered.", "Try again.", reference)
         case "moderated":
             return moderated(reference)
+        case "unchecked":
+            return unchecked(reference)
         case "start_failed":
             return Trouble("The model could not be asked to paint.", "Try again in a few minutes.", reference)
         case _:

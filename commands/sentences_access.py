@@ -149,6 +149,15 @@ def moderated(reference: str) -> Trouble:
     )
 
 
+def unchecked(reference: str) -> Trouble:
+    """Nobody could look at the pictures."""
+    return Trouble(
+        "This was painted, but your workspace's picture check did not answer, so nobody gets to see it.",
+        "Try again later.",
+        reference,
+    )
+
+
 def last_admin() -> Trouble:
     """The change would leave nobody who may grant."""
     return Trouble(

@@ -11,7 +11,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from backend_lambda.contract.errors import JobFailureCode
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.ports import ModerationUnavailable, PublishFailed
 from backend_lambda.usage import Measure
@@ -19,6 +18,7 @@ from backend_lambda.usecases.delete_job import delete_job
 from backend_lambda.usecases.finish_job import Completion, Outcome, finish_job
 from backend_lambda.usecases.record_progress import record_progress
 from backend_lambda.usecases.refusals import IdempotencyConflict, LimitReached
+from backend_lambda.usecases.settle_job import UNSHOWN
 from backend_lambda.usecases.submit_job import submit_job
 from backend_lambda.usecases.sweep_jobs import sweep_jobs
 from tests.fakes.backend import ADA, BOB, FakeBackend, ask
@@ -164,7 +164,7 @@ class UsageLifecycle(RuleBasedStateMachine):
     @invariant()
     def nobody_sees_what_the_moderation_refused(self) -> None:
         for record in self.backend.jobs.records.values():
-            if record.failure is not None and record.failure.code is JobFailureCode.MODERATED:
+            if record.failure is not None and record.failure.code in UNSHOWN:
                 assert record.pictures == ()
                 assert record.grid is None
             if record.state is JobState.SUCCEEDED:
