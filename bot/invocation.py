@@ -32,7 +32,7 @@ class Kind(StrEnum):
     ADMIN_CONFIRMED = "admin_confirmed"
     """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
     UNINSTALLED = "uninstalled"
-    """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
+    """Slack says that the app was taken out of the workspace, or of its organisation."""
     TOKENS_REVOKED = "tokens_revoked"
     """Slack says that the bot's tokens were revoked there."""
 

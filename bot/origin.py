@@ -37,12 +37,6 @@ def enterprise_of(body: Body) -> str:
     return next((one for one in candidates if isinstance(one, str) and one.startswith("E")), "")
 
 
-def is_org_wide(body: Body) -> bool:
-    """Whether the installation that is asked is an organisation's, as far as the body says so."""
-    said = _authorization(body).get("is_enterprise_install", body.get("is_enterprise_install"))
-    return said is True or said == "true"
-
-
 def _authorization(body: Body) -> Body:
     authorizations = body.get("authorizations")
     first = authorizations[0] if isinstance(authorizations, list) and authorizations else None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.origin import enterprise_of, is_org_wide, team_of
+from bot.origin import enterprise_of, team_of
 
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "command": ({"team_id": "T1"}, "T1", ""),
@@ -66,12 +66,6 @@ def test_where_a_request_comes_from(name: str) -> None:
     assert (team_of(body), enterprise_of(body)) == (team, enterprise)
 
 
-def test_whose_installation_is_asked() -> None:
-    assert is_org_wide({"is_enterprise_install": "true"}) and is_org_wide({"is_enterprise_install": True})
-    assert is_org_wide({"authorizations": [{"is_enterprise_install": True}], "is_enterprise_install": False})
-    assert not is_org_wide({"is_enterprise_install": "false"}) and not is_org_wide({})
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.sampled_from(["T1", "E1", ""]) | st.integers(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["id", "team_id"]), inner, max_size=2),
@@ -84,4 +78,3 @@ NAMES = ["team", "team_id", "enterprise", "enterprise_id", "authorizations", "vi
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_whatever_the_body_is_the_answer_is_an_id_or_nothing(body: dict[str, Any]) -> None:
     assert team_of(body) in {"", "T1"} and enterprise_of(body) in {"", "E1"}
-    assert is_org_wide(body) is False
