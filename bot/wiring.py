@@ -18,7 +18,7 @@ Environment (all required, but for those with a default):
 | PICTURES_BUCKET | | x | x | | S3 bucket of the finished pictures |
 | MAX_RECEIVES | | x | x | | the queue's maxReceiveCount; default 5 |
 | EVENT_BUS | | | | x | EventBridge bus that the backend listens on |
-| ADMITTED_WORKSPACES | | | | x | ids of workspaces and organisations that may install, by commas; `*`: any |
+| ADMITTED_WORKSPACES | | x | | x | ids of workspaces and organisations that are served, by commas; `*`: any |
 | AWS_REGION | x | x | x | x | set by Lambda |
 
 IAM, beside logs and traces:
@@ -112,9 +112,10 @@ class SlackSettings(NamedTuple):
 
 
 class WorkerSettings(NamedTuple):
-    """Of the worker."""
+    """Of the worker. `admitted` as in `InstallSettings`."""
 
     tokens: TokenSettings
+    admitted: str
     bot_table: str
     grants_table: str
     api_url: str
@@ -135,9 +136,11 @@ class WorkerSettings(NamedTuple):
             "API_ARN",
             "DEFAULT_ENDPOINT",
             "PICTURES_BUCKET",
+            may_be_empty=("ADMITTED_WORKSPACES",),
         )
         return cls(
             tokens=TokenSettings.read(environment),
+            admitted=environment["ADMITTED_WORKSPACES"],
             bot_table=found["BOT_TABLE"],
             grants_table=found["GRANTS_TABLE"],
             api_url=found["API_URL"],
@@ -169,21 +172,20 @@ class ResultsSettings(NamedTuple):
 
 
 class InstallSettings(NamedTuple):
-    """Of the function behind the install pages. `admitted`: ids, or `*`; nobody may install where it is empty."""
+    """Of the function behind the install pages. `admitted`: ids by commas, or `*`; nobody where it is empty."""
 
     tokens: TokenSettings
     event_bus: str
-    admitted: frozenset[str]
+    admitted: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> InstallSettings:
         """Read it; raises `SettingsMissing`."""
         found = _required(environment, *FOR_TOKENS, "EVENT_BUS", may_be_empty=("ADMITTED_WORKSPACES",))
-        admitted = environment["ADMITTED_WORKSPACES"].split(",")
         return cls(
             tokens=TokenSettings.read(environment),
             event_bus=found["EVENT_BUS"],
-            admitted=frozenset(one.strip() for one in admitted if one.strip()),
+            admitted=environment["ADMITTED_WORKSPACES"],
         )
 
 
@@ -239,6 +241,7 @@ def wire_slack(environment: Mapping[str, str] = os.environ) -> SlackGateway:
 
 def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     """The worker; reads the secret."""
+    from bot.admission import Admission
     from bot.aws.clients import AwsClients
     from bot.aws.dynamo_grants import DynamoGrants
     from bot.aws.dynamo_record_store import DynamoRecordStore
@@ -271,9 +274,11 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     access = SignedAccessApi(api_url, clients.region, clock)
     simulator = IamSimulator(clients)
     pictures = S3Pictures(clients, settings.pictures_bucket)
+    admission = Admission.read(settings.admitted, own=secret.team_id if secret.bot_token else "")
 
     def deps_for(invocation: Invocation) -> WorkerDeps:
         return WorkerDeps(
+            admission=admission,
             store=store,
             slack=workspaces.slack_for(invocation.team, invocation.enterprise),
             authority=authority,
@@ -318,6 +323,7 @@ def wire_results(environment: Mapping[str, str] = os.environ) -> ResultsFunction
 
 def wire_install(environment: Mapping[str, str] = os.environ) -> InstallGateway:
     """The function behind the install pages; reads the secret."""
+    from bot.admission import Admission
     from bot.aws.dynamo_install_states import DynamoInstallStates
     from bot.aws.eventbridge_announcer import EventBridgeAnnouncer
     from bot.aws.slack_secret import read_slack_secret
@@ -335,7 +341,7 @@ def wire_install(environment: Mapping[str, str] = os.environ) -> InstallGateway:
         oauth=oauth,
         announcer=EventBridgeAnnouncer(settings.event_bus),
         clock=clock,
-        admitted=settings.admitted,
+        admission=Admission.read(settings.admitted),
         client_id=secret.client_id,
         slack_api_url=settings.tokens.slack_api_url,
     )

@@ -55,6 +55,15 @@ def external_not_granted(admins: Sequence[str]) -> Trouble:
     )
 
 
+def not_admitted() -> Trouble:
+    """The workspace is not on the operator's list any more."""
+    return Trouble(
+        "Easel does not work for this workspace any more: whoever runs it has taken it off the list.",
+        "They can put it back; nothing else helps.",
+        can_retry=False,
+    )
+
+
 def unknown_team() -> Trouble:
     """Slack does not say to which company the person belongs."""
     return Trouble(

@@ -24,6 +24,7 @@ REQUIRED = {
         "API_ARN",
         "DEFAULT_ENDPOINT",
         "PICTURES_BUCKET",
+        "ADMITTED_WORKSPACES",
     },
     ResultsSettings: {*FOR_TOKENS, "BOT_TABLE", "PICTURES_BUCKET"},
     InstallSettings: {*FOR_TOKENS, "EVENT_BUS", "ADMITTED_WORKSPACES"},
@@ -39,10 +40,12 @@ def test_everything_that_is_missing_is_named_at_once(settings: Any) -> None:
     assert read.tokens.slack_api_url == "https://slack.com/api/" and read.tokens.tokens_key_arn == "<TOKENS_KEY_ARN>"
 
 
-def test_nobody_may_install_where_the_list_is_empty() -> None:
-    given = dict.fromkeys(REQUIRED[InstallSettings], "x")
-    for text, admitted in (("", set()), (" T1, E2 ,,", {"T1", "E2"}), ("*", {"*"})):
-        assert InstallSettings.from_environment({**given, "ADMITTED_WORKSPACES": text}).admitted == admitted
+@pytest.mark.parametrize("settings", [WorkerSettings, InstallSettings])
+def test_the_list_of_workspaces_may_be_empty_and_not_left_out(settings: Any) -> None:
+    given = dict.fromkeys(REQUIRED[settings], "x")
+    assert settings.from_environment({**given, "ADMITTED_WORKSPACES": ""}).admitted == ""
+    with pytest.raises(SettingsMissing, match="ADMITTED_WORKSPACES"):
+        settings.from_environment({name: "x" for name in given if name != "ADMITTED_WORKSPACES"})
 
 
 class SomeRetries:
