@@ -60,12 +60,17 @@ def submit_payload(team: str, member: str, metadata: dict[str, Any], prompt: str
 
 def send_signed(bot: BotInWorkspace, payload: dict[str, Any]) -> dict[str, Any]:
     """An interaction, signed by Slack as it were; the proxy response."""
+    body, headers = signed_request(SIGNING_SECRET, payload)
+    return bot.gateway.answer(proxy_event(body, headers))
+
+
+def signed_request(signing_secret: str, payload: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Body and headers of an interaction."""
     body = urlencode({"payload": json.dumps(payload)})
     timestamp = str(int(time.time()))
-    signature = hmac.new(SIGNING_SECRET.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256).hexdigest()
-    headers = {
+    signature = hmac.new(signing_secret.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256).hexdigest()
+    return body, {
         "content-type": "application/x-www-form-urlencoded",
         "x-slack-request-timestamp": timestamp,
         "x-slack-signature": f"v0={signature}",
     }
-    return bot.gateway.answer(proxy_event(body, headers))
