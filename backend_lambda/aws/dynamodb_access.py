@@ -145,7 +145,8 @@ class DynamoAccessStore:
         if change.put is not None:
             changed = change.put.key
             item = _key(tenant, changed) | stamp | {"document": {"S": change.put.model_dump_json()}}
-            writes.append(self._put(item | _expiry(change.put.ends_at)))
+            # What binds has no end: only the role goes, for every reader alike.
+            writes.append(self._put(item | _expiry(None if change.put.binds else change.put.ends_at)))
         elif change.words is not None:
             changed = _WORDS
             writes.append(

@@ -25,7 +25,7 @@ def admins(entries: Iterable[Entry], now: datetime) -> set[str]:
         and entry.ends_at is None
     }
     for entry in entries:
-        if entry.effect is not Effect.DENY or not entry.counts_at(now):
+        if entry.effect is not Effect.DENY or entry.has_ended(now):
             continue
         match entry.kind:
             case SubjectKind.WORKSPACE | SubjectKind.ORG:

@@ -45,7 +45,7 @@ def put_deny(caller: Caller, kind: SubjectKind, subject_id: str, request: PutDen
             made_at=now,
         )
         old = current.entry(new.key)
-        if old is not None and old.counts_at(now):
+        if old is not None and not old.has_ended(now):
             new = new.model_copy(update={"made_by": old.made_by, "made_at": old.made_at})
         check_room(current, new)
         denied = new

@@ -57,6 +57,13 @@ def put_grant(
         raise FieldRefused(
             "An external id goes with a role.", field="external_id", given=request.external_id, allowed="nothing"
         )
+    if request.ends_at is not None and role_arn is None:
+        raise FieldRefused(
+            "An end goes with a role: limits and guardrails last until they are changed.",
+            field="ends_at",
+            given=request.ends_at.isoformat(),
+            allowed="nothing",
+        )
     external_id = check_external_id(request.external_id, caller.tenant)
     check_end(request.ends_at, ports.clock.now())
     granted: Entry | None = None
@@ -77,13 +84,14 @@ def put_grant(
             made_by=caller.member,
             made_at=now,
         )
-        old = current.entry(new.key)
-        if old is not None and old.counts_at(now):
+        stored = current.entry(new.key)
+        old = stored.standing_at(now) if stored is not None else None
+        if old is not None:
             new = _keeping(old, new, request.keeps)
-        if old is not None and old.role_arn == new.role_arn and old.counts_at(now):
+        if old is not None and old.role_arn == new.role_arn:
             new = new.model_copy(update={"made_by": old.made_by, "made_at": old.made_at})
         granted = new
-        if new.role_arn is None and new.guardrail is None and not new.is_limiting:
+        if new.role_arn is None and not new.binds:
             return replace_entry(caller, current, new.key, None, now)
         check_room(current, new)
         return replace_entry(caller, current, new.key, new, now)

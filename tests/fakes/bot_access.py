@@ -170,10 +170,11 @@ class FakeAccess:
             "ends_at": grant.ends_at,
             "reason": grant.reason,
         }
-        standing = self.tenants.get(caller.team, {}).get(f"grant#{subject.key}")
-        for part in grant.keeps if standing is not None and standing.counts_at(self._now()) else ():
+        granted = self.tenants.get(caller.team, {}).get(f"grant#{subject.key}")
+        counting = granted.standing_at(self._now()) if granted is not None else None
+        for part in grant.keeps if counting is not None else ():
             names = ("role", "role_arn", "external_id", "ends_at", "reason") if part == "role" else (part.value,)
-            facts |= {name: getattr(standing, name) for name in names}
+            facts |= {name: getattr(counting, name) for name in names}
         if facts["role_arn"] is None and facts["guardrail"] is None and not facts["limits"].is_limiting:
             self._remove(caller, Effect.GRANT, subject)
             return Entry(effect=Effect.GRANT, kind=subject.kind, id=subject.id, made_at=self._now())
@@ -234,7 +235,7 @@ class FakeAccess:
         meant = [
             entry
             for entry in self.tenants.get(caller.team, {}).values()
-            if entry.effect is Effect.GRANT and entry.counts_at(now) and ids.get(entry.kind) == entry.id
+            if entry.effect is Effect.GRANT and ids.get(entry.kind) == entry.id
         ]
         return AllowanceList(
             allowances=[
@@ -261,7 +262,7 @@ class FakeAccess:
         for entry in self.tenants.get(caller.team, {}).values():
             if (entry.kind, entry.id) in {(SubjectKind.MEMBER, caller.member), (SubjectKind.CHANNEL, caller.channel)}:
                 most = entry.limits.images_per_day
-                if most is not None and entry.counts_at(self._now()):
+                if most is not None:
                     resets_at = datetime(2030, 1, 1, tzinfo=UTC)
                     used = self.used.get("images_per_day", 0)
                     return Allowance(
