@@ -90,7 +90,7 @@ class Operator:
         )
 
     def _as(self, tenant: str) -> Caller:
-        return Caller(tenant, f"operator:{self.arn.rpartition(':')[2]}", self.arn)
+        return Caller(tenant, f"operator:{self.arn.rpartition(':')[2]}", self.arn, is_operator=True)
 
 
 def describe(entry: Entry) -> str:

@@ -244,7 +244,18 @@ class AllowanceList(Model):
     models: list[str] | None = None
 
 
-class BlockedWords(Model):
-    """Body and answer of `/words`: prompts with one of these are refused."""
+BlockedWord = Annotated[str, Field(min_length=2, max_length=60)]
 
-    words: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field(max_length=500)
+
+class BlockedWords(Model):
+    """The answer of `/words`: prompts with one of these are refused."""
+
+    words: list[BlockedWord] = Field(max_length=500)
+
+
+class PutWords(BlockedWords):
+    """Body of `PUT /words`. With `was`, the words are replaced only where these are the ones that are blocked: nobody's
+    change is undone by somebody who has not seen it.
+    """
+
+    was: list[BlockedWord] | None = Field(default=None, max_length=500)
