@@ -193,7 +193,8 @@ def test_who_has_no_grant_reads_that(stage: Stage) -> None:
 def test_a_guardrail_binds_admins_too(stage: Stage) -> None:
     stage.access.grant("T1", "channel", "C1", guardrail=Guardrail(actions=[Action.SEE]))
     stage.work(confirming("access grant <@U2> artist"))
-    assert "Your IAM role does not allow that" in replaced(stage)
+    assert "Your IAM role or this channel's guardrail does not allow that" in replaced(stage)
+    assert "another channel" in replaced(stage)
     assert stage.access.entry("T1", "grant#member#U2") is None
 
 
