@@ -64,6 +64,8 @@ SAID_AS = {
     "words": "the words",
 }
 
+BOUNDED_BY_LIMITS = frozenset({"endpoint", "width", "height", "aspect_ratio", "steps"})
+
 
 def mistake_sentence(mistake: Mistake) -> str:
     """What is wrong with what was typed, what was given, what is allowed."""
@@ -190,6 +192,9 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             )
         case "invalid_request":
             field = (refusal.field or "").split(".")[-1]
+            if field in BOUNDED_BY_LIMITS and refusal.message:
+                # Whose limit it is, or which model's: the backend says that, and the numbers.
+                return Trouble(_message(refusal, ""), "Change it and try again.", can_retry=False)
             what = SAID_AS.get(field)
             if what is None:
                 return Trouble(_message(refusal, "The settings don't go together."), "Change them and try again.")
@@ -202,6 +207,7 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return Trouble(
                 "Your IAM role does not allow that.",
                 "An Easel admin of this workspace can grant you a role that does.",
+                can_retry=False,
             )
         case "endpoint_unavailable":
             return Trouble(f"The model {code(model or '')} takes no work at the moment.", "Try again in a few minutes.")

@@ -89,8 +89,14 @@ def guardrail_unusable(admins: Sequence[str]) -> Trouble:
     )
 
 
-def role_lacks(admins: Sequence[str]) -> Trouble:
-    """IAM refused what the person's role does not allow."""
+def role_lacks(admins: Sequence[str], *, has_guardrail: bool) -> Trouble:
+    """IAM refused what the person's role, or the guardrail of the channel, does not allow: it does not say which."""
+    if has_guardrail:
+        return Trouble(
+            "Your IAM role or this channel's guardrail does not allow that.",
+            f"Try it in another channel. {who_can('change the guardrail, or grant you another role', admins)}",
+            can_retry=False,
+        )
     return Trouble("Your IAM role does not allow that.", who_can("grant you one that does", admins), can_retry=False)
 
 

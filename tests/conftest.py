@@ -1,10 +1,15 @@
-"""How the tests are shared out where several processes run them (`make test`)."""
+"""What holds for all tests: how they are shared out where several processes run them (`make test`), and patience."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no wrong result.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 _HERE = Path(__file__).parent
 _END_TO_END = "e2e"

@@ -152,11 +152,12 @@ def test_limits_of_nobody_are_gone_with_their_entry(stage: Stage) -> None:
     assert "Nothing is granted to <@U2> any more" in replaced(stage)
 
 
-def test_a_grant_that_has_ended_leaves_nothing_to_the_next(stage: Stage) -> None:
+def test_of_a_role_that_has_ended_the_guardrail_stays(stage: Stage) -> None:
     stage.access.grant("T1", "channel", "C2", "admin", ends_at=NOW, guardrail=Guardrail(actions=[Action.SEE]))
     stage.work(confirming("access limit <#C2> --images 5"))
     entry = stage.access.entry("T1", "grant#channel#C2")
-    assert entry is not None and entry.role is None and entry.guardrail is None and entry.ends_at is None
+    assert entry is not None and entry.role is None and entry.ends_at is None
+    assert entry.guardrail == Guardrail(actions=[Action.SEE]) and entry.limits.images_per_day == 5
 
 
 def test_revoking_takes_the_grant_or_the_deny(stage: Stage) -> None:
@@ -200,7 +201,8 @@ def test_who_has_no_grant_reads_that(stage: Stage) -> None:
 def test_a_guardrail_binds_admins_too(stage: Stage) -> None:
     stage.access.grant("T1", "channel", "C1", guardrail=Guardrail(actions=[Action.SEE]))
     stage.work(confirming("access grant <@U2> artist"))
-    assert "Your IAM role does not allow that" in replaced(stage)
+    assert "Your IAM role or this channel's guardrail does not allow that" in replaced(stage)
+    assert "another channel" in replaced(stage)
     assert stage.access.entry("T1", "grant#member#U2") is None
 
 
