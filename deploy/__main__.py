@@ -60,18 +60,23 @@ def main(session: Any | None = None) -> int:
     org.add_argument("--role", required=True, help="artist, trainer, operator or admin")
     limit = verbs.add_parser("limit", help="limit a workspace or an IAM principal's tenant, or one member of it")
     limit.add_argument("tenant", type=_limited, help="T0123ABCD, or iam-<account>-<role> as the API's jobs name it")
-    limit.add_argument("--member", help="one member or session only; without it the tenant as a whole")
+    limit.add_argument("--member", help="one member of the workspace only; without it the tenant as a whole")
     limit.add_argument("--images", type=int, help="pictures a day (UTC)")
     limit.add_argument("--gpu-seconds", type=int, help="GPU seconds a day (UTC)")
     limit.add_argument("--jobs", type=int, help="jobs at once")
     limit.add_argument("--steps", type=int, help="steps at most")
     revoke = verbs.add_parser("revoke", help="remove a grant or a deny of a workspace or an organisation")
-    revoke.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
+    revoke.add_argument("tenant", type=_any_tenant, help="whose it is, such as T0123ABCD, E0123ABCD or iam-…")
     revoke.add_argument("kind", choices=[kind.value for kind in SubjectKind])
     revoke.add_argument("id", help="the subject, such as U0123ABCD")
     revoke.add_argument("--deny", action="store_true", help="the deny, not the grant")
-    grants = verbs.add_parser("grants", help="list the grants and denies of a workspace or an organisation")
-    grants.add_argument("tenant", type=_tenant)
+    deny = verbs.add_parser("deny", help="deny a subject of a workspace or an organisation everything")
+    deny.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
+    deny.add_argument("kind", choices=[kind.value for kind in SubjectKind if kind is not SubjectKind.USERGROUP])
+    deny.add_argument("id", help="the subject, such as U0123ABCD, or the tenant itself")
+    deny.add_argument("--reason", default="", help="what the audit trail says")
+    grants = verbs.add_parser("grants", help="list the grants and denies of a tenant")
+    grants.add_argument("tenant", type=_any_tenant)
     arguments = parser.parse_args()
     session = session or boto3.Session()
     try:
@@ -126,6 +131,8 @@ def _access(operator: Operator, arguments: argparse.Namespace) -> None:
                 max_steps=arguments.steps,
             )
             entries = [operator.limit(arguments.tenant, kind, arguments.member or arguments.tenant, limits)]
+        case "deny":
+            entries = [operator.deny(arguments.tenant, SubjectKind(arguments.kind), arguments.id, arguments.reason)]
         case "revoke":
             effect = Effect.DENY if arguments.deny else Effect.GRANT
             entries = [operator.revoke(arguments.tenant, effect, arguments.kind, arguments.id)]
@@ -140,6 +147,11 @@ def _tenant(text: str) -> str:
     if not re.fullmatch(r"[TE][A-Z0-9]{1,30}", text):
         raise argparse.ArgumentTypeError("it looks like T0123ABCD (a workspace) or E0123ABCD (an organisation)")
     return text
+
+
+def _any_tenant(text: str) -> str:
+    """A workspace, an organisation, or an IAM principal's tenant."""
+    return text if text.startswith("iam-") else _tenant(text)
 
 
 def _limited(text: str) -> str:
