@@ -132,8 +132,20 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("stack")
     options = {"launch_seconds": 0.5, "stop_grace_seconds": 2.0, "checkpoint_seconds": 0.1, "metrics_seconds": 5.0}
     with LocalAws(folder, repository=CONTAINER, time_scale=60.0, **options) as aws:
-        yield Studio(aws)
+        studio = Studio(aws)
+        yield studio
         assert list((folder / "trainings").iterdir()) == []
+        studio.create("left", {"steps": "1000", "deaf": "1"})
+        studio.wait_step("left", 1)
+    assert list((folder / "trainings").iterdir()) == []
+    assert not [process for process in Path("/proc").glob("[0-9]*") if str(folder) in environment_of(process)]
+
+
+def environment_of(process: Path) -> str:
+    try:
+        return (process / "environ").read_text(errors="replace")
+    except OSError:
+        return ""
 
 
 def arn(name: str) -> str:

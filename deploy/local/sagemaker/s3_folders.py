@@ -42,7 +42,7 @@ def upload(s3: Any, folder: Path, uri: str) -> None:
     """Every file of the folder to below `uri`."""
     bucket, prefix = bucket_and_key(uri)
     for path in files_of(folder):
-        s3.upload_file(str(path), bucket, f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}")
+        _put(s3, path, bucket, f"{prefix.rstrip('/')}/{path.relative_to(folder).as_posix()}")
 
 
 def upload_archive(s3: Any, folder: Path, uri: str) -> None:
@@ -53,7 +53,7 @@ def upload_archive(s3: Any, folder: Path, uri: str) -> None:
         with tarfile.open(archive, "w:gz") as tar:
             for path in files_of(folder):
                 tar.add(path, arcname=path.relative_to(folder).as_posix())
-        s3.upload_file(str(archive), bucket, key)
+        _put(s3, archive, bucket, key)
 
 
 def files_of(folder: Path) -> Iterator[Path]:
@@ -66,6 +66,12 @@ def files_of(folder: Path) -> Iterator[Path]:
         except FileNotFoundError:
             continue  # gone while we looked
     return iter([path for _, path in sorted(found)])
+
+
+def _put(s3: Any, path: Path, bucket: str, key: str) -> None:
+    """Not by boto3's transfers: their errors name folders of this machine."""
+    with path.open("rb") as content:
+        s3.put_object(Bucket=bucket, Key=key, Body=content)
 
 
 def _relative(key: str, prefix: str) -> tuple[str, ...]:
