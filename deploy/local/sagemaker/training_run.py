@@ -202,16 +202,22 @@ class TrainingRun:
                 return ended.result()
             self._signal.clear()
             if self._interruption is not None and not self._stop_as:
-                await process.terminate(self._interruption) if self._interruption else process.kill()
-                return await ended
-            if not self._stop_as:
-                self._stop_as = self._limit(began)
+                await self._end(process, self._interruption)
+            else:
+                self._stop_as = self._stop_as or self._limit(began)
                 await self._enter("Stopping", "Stopping the training job")
-            await process.terminate(self._settings.stop_grace_seconds)
+                await self._end(process, self._settings.stop_grace_seconds)
             return await ended
         finally:
             for task in (ended, signalled):
                 task.cancel()
+
+    async def _end(self, process: ContainerProcess, grace_seconds: float) -> None:
+        """SIGTERM and its grace; without one, no warning at all."""
+        if grace_seconds:
+            await process.terminate(grace_seconds)
+        else:
+            process.kill()
 
     async def _hand_over(self, s3: Any, folder: TrainingFolder, status: int) -> None:
         """Upload what the container has made. Raises `_Failed`."""
