@@ -279,6 +279,48 @@ def test_a_message_shortcut_from_its_menu_and_a_missed_ack(open_tab: Any, runnin
     expect(tab.page.locator(".sidebar-foot")).to_contain_text("Live")
 
 
+def test_a_form_takes_several_files_and_refuses_what_does_not_fit(
+    open_tab: Any, running: Running, tmp_path: Path
+) -> None:
+    given: list[list[str]] = []
+
+    def label(text: str) -> dict[str, str]:
+        return {"type": "plain_text", "text": text}
+
+    @running.app.command("/form")
+    def form(ack: Any, client: Any, command: dict[str, Any]) -> None:
+        element = {"type": "file_input", "action_id": "value", "filetypes": ["png"], "max_files": 2}
+        blocks = [{"type": "input", "block_id": "files", "label": label("Pictures"), "element": element}]
+        view = {"type": "modal", "callback_id": "pictures", "title": label("Train"), "submit": label("Send")}
+        client.views_open(trigger_id=command["trigger_id"], view=view | {"blocks": blocks})
+        ack()
+
+    @running.app.view("pictures")
+    def submitted(ack: Any, view: dict[str, Any]) -> None:
+        given.append([file["name"] for file in view["state"]["values"]["files"]["value"]["files"]])
+        ack()
+
+    for name in ("one.png", "two.png", "three.png"):
+        (tmp_path / name).write_bytes(draw("a red circle", 64))
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "large.png").write_bytes(b"x" * (10 * 1024 * 1024 + 1))
+    tab = open_tab("ada")
+    tab.open("design")
+    tab.write("Message #design", "/form")
+    dialog = tab.page.locator("dialog.modal")
+    chooser = dialog.locator("input[type=file]")
+    chooser.set_input_files([tmp_path / name for name in ("notes.txt", "large.png", "one.png")])
+    expect(dialog).to_contain_text("notes.txt is not one of these types: png.")
+    expect(dialog).to_contain_text("large.png is larger than 10 MB.")
+    expect(dialog.locator(".file-chip")).to_have_text(["one.png"])
+    chooser.set_input_files([tmp_path / "two.png", tmp_path / "three.png"])
+    expect(dialog).to_contain_text("At most 2 files.")
+    expect(dialog.locator(".file-chip")).to_have_text(["one.png", "two.png"])
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog).to_have_count(0)
+    assert given == [["one.png", "two.png"]]
+
+
 def test_a_phone_shows_one_thing_at_a_time(browser: Browser, running: Running) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True)
     tab = Tab(context, running.server.url, "grace")
