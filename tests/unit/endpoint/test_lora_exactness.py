@@ -250,7 +250,9 @@ def test_a_batch_without_loras_runs_the_model_untouched(files: dict[str, Path]) 
     original = unet.forward
 
     def look(*arguments: Any, **options: Any) -> Any:
-        calls.append("patched" if any("forward" in module.__dict__ for module in unet.modules() if module is not unet) else "")
+        calls.append(
+            "patched" if any("forward" in module.__dict__ for module in unet.modules() if module is not unet) else ""
+        )
         return original(*arguments, **options)
 
     unet.forward = look
