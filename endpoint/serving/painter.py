@@ -148,7 +148,7 @@ class Painter:
         loan = await self._loras.borrow(job.request.loras, job.request.job_id)
         # Given back when the engine is done with them, whatever becomes of the request until then.
         job.when_done(loan.give_back)
-        job.loras = await self._loras.run(self._engine.combine_loras, loan.chosen)
+        job.loras = await self._in_thread(self._engine.combine_loras, loan.chosen)
 
     async def _store_pictures(self, job: PaintJob) -> Manifest:
         storing: list[float] = []

@@ -13,6 +13,11 @@ class SettingsError(Exception):
     """The environment can't be used; the text lists every mistake at once."""
 
 
+def _default_lora_directory() -> Path:
+    """Each user's own: on a shared machine, another's could not be read."""
+    return Path(tempfile.gettempdir()) / f"easel-loras-{os.getuid()}"
+
+
 @dataclass(frozen=True)
 class ServingSettings:
     """How `serve` runs. Times in seconds.
@@ -68,7 +73,7 @@ class ServingSettings:
             progress_seconds=number("EASEL_PROGRESS_SECONDS", 2.0, 0.01),
             drain_seconds=number("EASEL_DRAIN_SECONDS", 25.0, 0.0),
             embedding_cache_entries=int(number("EASEL_EMBEDDING_CACHE", 256, 1)),
-            lora_directory=Path(environment.get("EASEL_LORA_DIRECTORY") or Path(tempfile.gettempdir()) / "easel-loras"),
+            lora_directory=Path(environment.get("EASEL_LORA_DIRECTORY") or _default_lora_directory()),
             lora_disk_bytes=int(number("EASEL_LORA_DISK_BYTES", 8 << 30, 1)),
             lora_memory_bytes=int(number("EASEL_LORA_MEMORY_BYTES", 2 << 30, 1)),
         )

@@ -21,8 +21,8 @@ from endpoint.serving.loras.files import LoraFiles
 
 log = logging.getLogger(__name__)
 
-# A network and a disk don't get faster by more; the engine needs the processor.
-_THREADS = 4
+# They wait for S3 most of the time; more would take the processor from the engine when they don't.
+_THREADS = 8
 
 
 class Sized(Protocol):
@@ -32,7 +32,6 @@ class Sized(Protocol):
     def bytes(self) -> int: ...
 
 
-T = TypeVar("T")
 L = TypeVar("L", bound=Sized)
 
 
@@ -138,10 +137,6 @@ class LoraLibrary(Generic[L]):
             },
         )
         return Loan(chosen, lambda: self._give_back(entries))
-
-    async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """Something else about LoRAs on one of the library's threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     def close(self) -> None:
         """Start nothing more."""
