@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from endpoint.serving.engine import Engine, is_out_of_memory
-from endpoint.serving.errors import model_failed
+from endpoint.serving.errors import model_failed, out_of_memory
 from endpoint.serving.loras.library import ChosenLora
 from endpoint.serving.loras.low_rank import Lora, LoraSet
 from endpoint.serving.paint_job import PaintJob
@@ -33,10 +33,16 @@ class StepEngine(Engine):
         self._samples: deque[Sample] = deque()
 
     def read_lora(self, path: Path, sha256: str) -> Lora:
-        return self._model.read_lora(path, sha256)
+        try:
+            return self._model.read_lora(path, sha256)
+        except Exception as error:
+            raise _told(error) from error
 
     def combine_loras(self, chosen: Sequence[ChosenLora[Lora]]) -> LoraSet | None:
-        return self._model.combine_loras([(each.lora, each.weight) for each in chosen])
+        try:
+            return self._model.combine_loras([(each.lora, each.weight) for each in chosen])
+        except Exception as error:
+            raise _told(error) from error
 
     def busy(self) -> bool:
         return bool(self._samples)
@@ -124,3 +130,8 @@ class StepEngine(Engine):
             return
         sample.job.decode_seconds += time.monotonic() - started
         sample.job.pictures[sample.index].set_result(pixels)
+
+
+def _told(error: Exception) -> Exception:
+    """What doesn't fit the device is said as for pictures; the rest is as it was."""
+    return out_of_memory() if is_out_of_memory(error) else error

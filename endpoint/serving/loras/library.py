@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 # They wait for S3 most of the time; more would take the processor from the engine when they don't.
 _THREADS = 8
+_LOOK_SECONDS = 0.05
+
+Identity = tuple[str, str, str, int]
+"""Bucket, key, SHA-256 and bytes."""
 
 
 class Sized(Protocol):
@@ -83,7 +87,8 @@ class Loan(Generic[L]):
 class LoraLibrary(Generic[L]):
     """LoRAs by where they are and what they are, the least recently used dropped first once they exceed `max_bytes`.
 
-    Those that running requests hold are never dropped. `read` makes a file into what the engine uses; it runs on a
+    Those that running requests hold are never dropped: a request whose LoRAs don't fit beside these waits for its turn.
+    What it weighs and stacks for its pictures comes on top. `read` makes a file into what the engine uses; it runs on a
     thread of the library's, once a file however many requests wait for it.
     """
 
@@ -93,7 +98,8 @@ class LoraLibrary(Generic[L]):
         self._max_bytes = max_bytes
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="lora")
         self._lock = threading.Lock()
-        self._entries: OrderedDict[tuple[str, str, str, int], _Entry[L]] = OrderedDict()
+        self._entries: OrderedDict[Identity, _Entry[L]] = OrderedDict()
+        self._turn = asyncio.Lock()
 
     @property
     def bytes(self) -> int:
@@ -106,11 +112,7 @@ class LoraLibrary(Generic[L]):
         started = time.monotonic()
         entries: list[_Entry[L]] = []
         try:
-            loaded: list[bool] = []
-            for each in wanted:
-                entry, at_once = self._take(each)
-                entries.append(entry)
-                loaded.append(at_once)
+            loaded = await self._admit(wanted, entries)
             chosen = [
                 ChosenLora(each.name, each.weight, lora)
                 for each, lora in zip(wanted, await self._all(wanted, entries), strict=True)
@@ -170,22 +172,38 @@ class LoraLibrary(Generic[L]):
                     f"{self._max_bytes} for them; use fewer or smaller ones",
                 )
 
-    def _take(self, wanted: LoraWeights) -> tuple[_Entry[L], bool]:
-        """The entry, held for the caller, and whether it was loaded already."""
-        identity = (wanted.bucket, wanted.key, wanted.sha256, wanted.bytes)
-        with self._lock:
-            entry = self._entries.get(identity)
-            new = entry is None
-            if entry is None:
-                entry = self._entries[identity] = _Entry()
-            entry.users += 1
-            self._entries.move_to_end(identity)
-            at_once = entry.loading.done()
-        if new:
-            self._threads.submit(self._load, identity, wanted, entry)
-        return entry, at_once
+    async def _admit(self, wanted: Sequence[LoraWeights], entries: list[_Entry[L]]) -> list[bool]:
+        """Fills `entries`, held for the caller, in its turn; whether each was loaded already."""
+        async with self._turn:
+            # Room comes on the engine's thread, which an event of this loop would have to be told from.
+            while (loaded := self._take_all(wanted, entries)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
+        return loaded
 
-    def _load(self, identity: tuple[str, str, str, int], wanted: LoraWeights, entry: _Entry[L]) -> None:
+    def _take_all(self, wanted: Sequence[LoraWeights], entries: list[_Entry[L]]) -> list[bool] | None:
+        """None where there is no room beside what others hold: all or nothing, so that nobody waits for one another."""
+        loaded: list[bool] = []
+        with self._lock:
+            held = {identity: entry for identity, entry in self._entries.items() if entry.users}
+            new = {_identity(each) for each in wanted} - held.keys()
+            needed = sum(_bytes(entry, identity) for identity, entry in held.items()) + sum(
+                _bytes(self._entries.get(identity), identity) for identity in new
+            )
+            if held and needed > self._max_bytes:
+                return None
+            for each in wanted:
+                identity = _identity(each)
+                entry = self._entries.get(identity)
+                loaded.append(entry is not None and entry.loading.done())
+                if entry is None:
+                    entry = self._entries[identity] = _Entry()
+                    self._threads.submit(self._load, identity, each, entry)
+                entry.users += 1
+                self._entries.move_to_end(identity)
+                entries.append(entry)
+        return loaded
+
+    def _load(self, identity: Identity, wanted: LoraWeights, entry: _Entry[L]) -> None:
         started = time.monotonic()
         try:
             with self._files.opened(wanted) as file:
@@ -229,5 +247,12 @@ class LoraLibrary(Generic[L]):
                     del self._entries[identity]
 
 
-def _bytes(entry: _Entry[L]) -> int:
-    return entry.loading.result().bytes if entry.loading.done() and not entry.loading.exception() else 0
+def _identity(wanted: LoraWeights) -> Identity:
+    return (wanted.bucket, wanted.key, wanted.sha256, wanted.bytes)
+
+
+def _bytes(entry: _Entry[L] | None, identity: Identity | None = None) -> int:
+    """In memory; of what isn't loaded yet, the file's size where `identity` is given."""
+    if entry is None or not entry.loading.done() or entry.loading.exception():
+        return identity[3] if identity else 0
+    return entry.loading.result().bytes

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -27,6 +28,7 @@ from endpoint.serving.loras.library import LoraLibrary
 from endpoint.serving.painter import Painter
 from endpoint.serving.png import Origin
 from endpoint.serving.settings import ServingSettings
+from endpoint.serving.stable_diffusion import StableDiffusion
 from tests.fakes.fake_lora_source import FakeLoraSource
 from tests.fakes.fake_picture_store import FakePictureStore
 from tests.fakes.generate_requests import a_request, request_fields
@@ -264,3 +266,18 @@ def test_logs_say_where_each_was_found(
     assert loaded[0]["fetch_seconds"] >= 0
     assert loaded[0]["read_seconds"] >= 0
     assert loaded[0]["bytes"] == loras[0].bytes
+
+
+def test_a_device_without_room_for_it_is_out_of_memory(
+    client: TestClient, loras: list[LoraWeights], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StableDiffusion, "read_lora", no_room)
+        assert error_of(client.post("/invocations", json=body(1, loras[:1])), 500).code == "out_of_memory"
+    with monkeypatch.context() as patch:
+        patch.setattr(StableDiffusion, "combine_loras", no_room)
+        assert error_of(client.post("/invocations", json=body(1, loras[:1])), 500).code == "out_of_memory"
+    assert client.post("/invocations", json=body(1, loras[:1])).is_success
