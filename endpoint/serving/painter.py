@@ -139,7 +139,8 @@ class Painter:
             await asyncio.wait([fetching], timeout=_STOPPED_LOOK_SECONDS)
         if job.stopped is not None:
             fetching.cancel()
-            with contextlib.suppress(asyncio.CancelledError, InvocationFailed):
+            # However that ends, it was the request that was stopped.
+            with contextlib.suppress(asyncio.CancelledError, Exception):
                 await fetching
             raise job.stopped
         await fetching

@@ -167,10 +167,10 @@ class _Stacked:
             changed = [
                 (_Run(row, 1), layer) for run, layer in changed for row in range(run.start, run.start + run.length)
             ]
-        layers = [layer for _, layer in changed]
-        rank = max(layer.rank for layer in layers)
-        down = torch.stack([functional.pad(layer.down, (0, 0, 0, rank - layer.rank)) for layer in layers])
-        up = torch.stack([functional.pad(layer.up, (0, rank - layer.rank)) for layer in layers])
+        rank = max(layer.rank for _, layer in changed)
+        layers = [_with_rank(layer, rank) for _, layer in changed]
+        down = torch.stack([layer.down for layer in layers])
+        up = torch.stack([layer.up for layer in layers])
         touched = [row for run, _ in changed for row in range(run.start, run.start + run.length)]
         return _Stacked(
             down.transpose(1, 2),
@@ -183,6 +183,13 @@ class _Stacked:
         entries = tokens.reshape(self.down.shape[0], -1, tokens.shape[-1])
         added = torch.bmm(torch.bmm(entries, self.down), self.up).reshape(*tokens.shape[:-1], -1)
         return _add(output, added, self.rows)
+
+
+def _with_rank(layer: LowRank, rank: int) -> LowRank:
+    missing = rank - layer.rank
+    if not missing:  # the usual case, and padding by nothing would copy
+        return layer
+    return LowRank(functional.pad(layer.down, (0, 0, 0, missing)), functional.pad(layer.up, (0, missing)))
 
 
 def _tokens(input: torch.Tensor) -> torch.Tensor:
