@@ -111,7 +111,8 @@ class PipelineLoras:
             self._unload_all()
             raise lora_unusable(
                 chosen.name,
-                "it was made for another model: its layers do not fit; choose the model that it was made for",
+                "it was made for another model, or is written in a way that diffusers reads only in part; "
+                "choose the model that it was made for, or export it again",
             )
         self._loaded[sha256] = adapter
 

@@ -19,7 +19,7 @@ from endpoint.serving.paint_job import PaintJob, Pixels
 from endpoint.serving.pipeline_engine import PipelineEngine
 from tests.fakes.generate_requests import a_request
 from tests.fakes.random_checkpoint import random_stable_diffusion, random_stable_diffusion_xl
-from tests.fakes.random_loras import TEXT, diffusers_lora
+from tests.fakes.random_loras import TEXT, diffusers_lora, kohya_lora
 
 Weighted = Sequence[tuple[str, float]]
 
@@ -36,6 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "unet": diffusers_lora(folder / "unet.safetensors", an_sdxl(), seed=1, lora_alpha=6),
         "text": diffusers_lora(folder / "text.safetensors", an_sdxl(), seed=2, text_encoder=TEXT, lora_alpha=2),
+        "kohya": kohya_lora(folder / "kohya.safetensors", an_sdxl(), seed=4, text_encoder=TEXT),
         "other-model": diffusers_lora(
             folder / "other-model.safetensors", random_stable_diffusion(), seed=3, text_encoder=TEXT
         ),
@@ -92,6 +93,13 @@ def test_each_picture_has_its_own_loras_as_in_stock_diffusers(files: dict[str, P
         assert np.abs(picture.astype(int) - right).max() <= 1
     plain = paint(PipelineEngine(an_sdxl()), [PaintJob(a_request(seeds=[5, 6]))])
     assert [picture.tobytes() for picture in pictures[2:4]] == [picture.tobytes() for picture in plain]
+
+
+def test_kohyas_naming(files: dict[str, Path]) -> None:
+    engine = PipelineEngine(an_sdxl())
+    (picture,) = paint(engine, [a_job(engine, files, [("kohya", 0.5)], seeds=[5])])
+    assert np.abs(picture.astype(int) - stock(files, [("kohya", 0.5)], 5)).max() <= 1
+    assert np.abs(picture.astype(int) - stock(files, [], 5)).max() > 10
 
 
 def test_one_that_does_not_fit_fails_alone(files: dict[str, Path]) -> None:
