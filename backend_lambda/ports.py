@@ -325,3 +325,4 @@ class LoraPorts:
     catalog: EndpointCatalog
     access: AccessReader
     clock: Clock
+    moderation: Moderation
