@@ -28,6 +28,7 @@ from commands.sentences_access import (
     last_admin,
     limit_reached,
     moderated,
+    unchecked,
 )
 from commands.trouble import ApiRefusal as ApiRefusal
 from commands.trouble import Trouble as Trouble
@@ -62,6 +63,8 @@ SAID_AS = {
     "guardrail": "the guardrail",
     "words": "the words",
 }
+
+BOUNDED_BY_LIMITS = frozenset({"endpoint", "width", "height", "aspect_ratio", "steps"})
 
 
 def mistake_sentence(mistake: Mistake) -> str:
@@ -189,6 +192,9 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             )
         case "invalid_request":
             field = (refusal.field or "").split(".")[-1]
+            if field in BOUNDED_BY_LIMITS and refusal.message:
+                # Whose limit it is, or which model's: the backend says that, and the numbers.
+                return Trouble(_message(refusal, ""), "Change it and try again.", can_retry=False)
             what = SAID_AS.get(field)
             if what is None:
                 return Trouble(_message(refusal, "The settings don't go together."), "Change them and try again.")
@@ -201,6 +207,7 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return Trouble(
                 "Your IAM role does not allow that.",
                 "An Easel admin of this workspace can grant you a role that does.",
+                can_retry=False,
             )
         case "endpoint_unavailable":
             return Trouble(f"The model {code(model or '')} takes no work at the moment.", "Try again in a few minutes.")
@@ -257,6 +264,8 @@ def job_trouble(code_name: str, reference: str) -> Trouble:
             return Trouble("The model never answered.", "Try again.", reference)
         case "moderated":
             return moderated(reference)
+        case "unchecked":
+            return unchecked(reference)
         case "start_failed":
             return Trouble("The model could not be asked to paint.", "Try again in a few minutes.", reference)
         case _:
