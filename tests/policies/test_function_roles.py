@@ -110,6 +110,7 @@ ONLY = {
     ("sts:AssumeRole", template().arn("ArtistRole")): {"WorkerRole"},
     ("sts:AssumeRole", "arn:aws:iam::999988887777:role/easel/painter"): {"WorkerRole"},
     ("dynamodb:PutItem", template().arn("JobsTable")): {"ApiRole"},
+    # Trainings are finished by their own function, and by the sweeper.
     ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
     ("dynamodb:Scan", template().arn("LorasTable")): set(),
     # What nobody has looked at yet is for whoever looks at it: no endpoint opens it.
