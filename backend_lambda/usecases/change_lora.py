@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def change_lora(caller: Caller, name: str, request: ChangeLora, ports: LoraPorts) -> Lora:
     """Change what is given, in all versions and in one step; a new name frees the old one. Returns the newest version.
 
-    Raises `LoraNotFound`, `NotYourLora`, `LoraNameTaken`, `WordsBlocked`, or `FieldRefused` where a
+    Raises `LoraNotFound`, `NotAllowed`, `LoraNameTaken`, `WordsBlocked`, or `FieldRefused` where a
     channel is missing, or is named for another scope.
     """
     texts = {"name": request.name or "", "licence_note": request.licence_note or ""}

@@ -22,7 +22,7 @@ def delete_lora(caller: Caller, name: str, number: int | None, ports: LoraPorts)
     without links. Jobs that have the file by now finish; those that still wait for an instance fail and say why.
 
     What is no longer listed is noted down in the same step until its files are gone: whoever dies in between leaves
-    them to the next who deletes anything of the tenant. Raises `LoraNotFound` or `NotYourLora`.
+    them to the next who deletes anything of the tenant. Raises `LoraNotFound` or `NotAllowed`.
     """
     finish_deletions(caller.tenant, ports)
 

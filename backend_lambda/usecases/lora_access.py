@@ -14,7 +14,7 @@ from backend_lambda.lora_record import MAX_VERSIONS, LoraRecord
 from backend_lambda.lora_store import LoraStore
 from backend_lambda.ports import AccessReader
 from backend_lambda.stack_roles import ADMIN
-from backend_lambda.usecases.refusals import LoraNameTaken, LoraNotFound, NotYourLora
+from backend_lambda.usecases.refusals import LoraNameTaken, LoraNotFound, NotAllowed
 
 _MOST_NAMES = 50
 """A refusal names no more than these."""
@@ -59,7 +59,7 @@ def find_to_read(caller: Caller, name: str, loras: LoraStore, access: AccessRead
 
 def find_to_change(caller: Caller, name: str, loras: LoraStore, access: AccessReader, now: datetime) -> LoraRecord:
     """The LoRA of that name, which the caller may change, whoever may use it: theirs, or they are an admin. Raises
-    `LoraNotFound`, or `NotYourLora` where they may use it at least.
+    `LoraNotFound`, or `NotAllowed` where they may use it at least.
     """
     record = loras.get(caller.tenant, name)
     if record.is_listed and is_its_owner(record, caller.member):
@@ -67,7 +67,7 @@ def find_to_change(caller: Caller, name: str, loras: LoraStore, access: AccessRe
     if record.is_listed and is_admin(access.read(caller.tenant).entries, caller, now):
         return record
     if may_use(record, caller):
-        raise NotYourLora(
+        raise NotAllowed(
             "Only who made this LoRA or an admin may change it.",
             field="name",
             given=name,

@@ -120,12 +120,6 @@ class LoraFileUnusable(Refusal):
     code = ErrorCode.LORA_FILE_UNUSABLE
 
 
-class NotYourLora(Refusal):
-    """It is neither the caller's, nor is the caller an admin."""
-
-    code = ErrorCode.NOT_ALLOWED
-
-
 class TrainingNotFound(Refusal):
     """No such training, or another tenant's."""
 

@@ -24,7 +24,7 @@ from backend_lambda.usecases.refusals import (
     FieldRefused,
     LoraNameTaken,
     LoraNotFound,
-    NotYourLora,
+    NotAllowed,
     Refusal,
 )
 from tests.fakes.backend import ADA, BOB, MALLORY, NOON, FakeBackend
@@ -162,7 +162,7 @@ def test_others_may_use_and_not_change_it_but_admins_may(backend: FakeBackend) -
         lambda: change(backend, BOB, is_retired=True),
         lambda: delete_lora(BOB, "mascot", None, backend.lora_ports),
     ):
-        with pytest.raises(NotYourLora):
+        with pytest.raises(NotAllowed):
             call()
     change(backend, CY, is_retired=True)
     assert backend.loras.get("T0EASEL", "mascot").is_retired
@@ -173,7 +173,7 @@ def test_others_may_use_and_not_change_it_but_admins_may(backend: FakeBackend) -
 def test_who_was_an_admin_is_none(backend: FakeBackend) -> None:
     keep(backend)
     grant(backend, "U0BOB", "admin", ends_at=NOON)
-    with pytest.raises(NotYourLora):
+    with pytest.raises(NotAllowed):
         change(backend, BOB, is_retired=True)
     grant(backend, "U0BOB", "admin", ends_at=NOON + timedelta(hours=1))
     change(backend, BOB, is_retired=True)
