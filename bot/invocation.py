@@ -95,6 +95,6 @@ class Invocation:
 
 
 def request_key(kind: str, *parts: str) -> str:
-    """A key of at most 64 letters, digits and hyphens; the same parts always give the same key."""
-    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
+    """A key of at most 64 letters, digits and hyphens; the same parts always give the same key, others another."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return f"{kind}-{digest[:32]}"

@@ -63,3 +63,4 @@ def test_request_keys_fit_the_backend_and_tell_parts_apart(a: str, b: str) -> No
     SubmitJob(prompt="x", idempotency_key=key)
     assert len(key) <= 64 and key == request_key("mention", a, b)
     assert key != request_key("mention", a + b, "") or b == ""
+    assert request_key("mention", "\x1f", "") != request_key("mention", "", "\x1f")

@@ -62,8 +62,9 @@ def test_what_does_not_fit_together_is_refused_without_saying_it(answers: tuple[
 
 
 def test_credentials_show_nothing_of_themselves() -> None:
-    shown = repr(SlackCredentials("s1", "1.2", "c1", "xoxb-1", "T1"))
-    assert not any(secret in shown for secret in ("s1", "c1", "xoxb-1"))
+    secrets = ("signing-secret-1", "client-secret-1", "xoxb-token-1")
+    shown = repr(SlackCredentials(secrets[0], "1.2", secrets[1], secrets[2], "T1"))
+    assert not any(secret in shown for secret in secrets)
 
 
 def test_tokens_rotate_where_the_app_is_installed_through_oauth() -> None:
