@@ -22,6 +22,11 @@ class OpenForm:
 
 
 @dataclass(frozen=True)
+class OpenTrainingForm:
+    """Open the form that trains a LoRA."""
+
+
+@dataclass(frozen=True)
 class Paint:
     """Paint this."""
 
@@ -54,7 +59,7 @@ class Refuse:
     mistakes: tuple[Mistake, ...]
 
 
-Plan = ShowHelp | OpenForm | Paint | ShowLimits | Look | Change | Refuse
+Plan = ShowHelp | OpenForm | OpenTrainingForm | Paint | ShowLimits | Look | Change | Refuse
 
 
 @dataclass(frozen=True)
