@@ -31,6 +31,18 @@ class Kind(StrEnum):
     """Answer the admin's question in `command`; nothing changes."""
     ADMIN_CONFIRMED = "admin_confirmed"
     """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
+    REFRESH_TRAINABLES = "refresh_trainables"
+    TRAINING_FORM = "training_form"
+    """Fill the modal `view_id` with the form in `training`, as far as it is."""
+    TRAINING_PICTURES = "training_pictures"
+    """Check the pictures of the form in `training`."""
+    TRAINING_ASK = "training_ask"
+    """Submit the draft of the form in `training`, with its captions."""
+    TRAINING_APPROVE = "training_approve"
+    TRAINING_DENY = "training_deny"
+    """`training` has the reason."""
+    TRAINING_SELF_APPROVE = "training_self_approve"
+    TRAINING_CANCEL = "training_cancel"
     UNINSTALLED = "uninstalled"
     """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
     TOKENS_REVOKED = "tokens_revoked"
@@ -48,7 +60,7 @@ class Invocation:
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
     organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
-    button carries. `at` is when Slack asked, in Unix seconds.
+    button carries. `view_id` is the modal that is to show the outcome. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -67,6 +79,8 @@ class Invocation:
     enterprise: str = ""
     actor_team: str = ""
     command: str = ""
+    view_id: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @property

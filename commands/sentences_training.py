@@ -109,6 +109,15 @@ def may_not_approve_own(admins: Sequence[str]) -> Trouble:
     )
 
 
+def may_not_cancel(member: str) -> Trouble:
+    """IAM or the backend says no to cancelling."""
+    return Trouble(
+        "You may not cancel this training.",
+        f"<@{escape(member)}>, who asked for it, can, or an admin.",
+        can_retry=False,
+    )
+
+
 def already_decided(how: str) -> Trouble:
     """The press came too late; `how` says what it is now."""
     return Trouble(f"This is already decided: {how}.", can_retry=False)

@@ -12,10 +12,21 @@ from bot.listeners.actors import actor_team_of
 from bot.listeners.admin import asked, shown_change
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
+from bot.listeners.training_forms import open_from_command
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
-from commands.command import Change, Command, Look, OpenForm, Paint, Refuse, ShowHelp, ShowLimits
+from commands.command import (
+    Change,
+    Command,
+    Look,
+    OpenForm,
+    OpenTrainingForm,
+    Paint,
+    Refuse,
+    ShowHelp,
+    ShowLimits,
+)
 from commands.registry import COMMANDS
 from commands.sentences import Trouble, mistakes_text
 from commands.views.blocks import Message, message, section
@@ -41,6 +52,12 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                 _answer(ack, message(text, [section(text)]))
             case OpenForm():
                 _open(ack, body, client, deps)
+            case OpenTrainingForm():
+                trouble = open_from_command(deps, client, body)
+                if trouble is None:
+                    ack()
+                else:
+                    _answer(ack, trouble_message(trouble))
             case Change(instruction):
                 _answer(ack, shown_change(deps, body, instruction))
             case Look(text):

@@ -11,6 +11,7 @@ from bot.ports.backend import BackendApi, Credentials, Pictures, Sessions
 from bot.ports.clock import Clock
 from bot.ports.records import RecordStore
 from bot.ports.slack import Slack
+from bot.ports.trainings import TrainingApi
 from bot.worker.authorize import Authority, Authorized
 
 
@@ -28,6 +29,9 @@ class WorkerDeps:
     pictures: Pictures
     clock: Clock
     default_endpoint: str
+    trainings: TrainingApi
+    pictures_at_once: int = 6
+    """So many pictures of a form are checked at the same time."""
 
     @property
     def board(self) -> Board:

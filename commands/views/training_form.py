@@ -53,9 +53,10 @@ FILES_A_BLOCK = 10
 """What Slack's file input takes; https://docs.slack.dev/reference/block-kit/block-elements/file-input-element"""
 MAX_FILE_BLOCKS = MAX_TRAINING_PICTURES // FILES_A_BLOCK
 FILE_TYPES = ("png", "jpg", "jpeg", "webp", "gif")
+MAX_FORM_PICTURES = MAX_TRAINING_PICTURES
 KEPT_NAME_CHARS = 20
 MAX_WHAT_CHARS, MAX_LICENCE_CHARS = 60, 200
-LISTED_FAULTS = 20
+LISTED_FAULTS, LISTED_NAMES = 20, 15
 
 LORA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 TRIGGER_WORD = re.compile(r"[^\s<>@#:|`*_~]+")
@@ -158,10 +159,10 @@ def training_form(
     trainables: Trainables,
     default_endpoint: str,
     order: TrainingOrder | None = None,
-    accepted: Sequence[Kept] = (),
+    kept: Sequence[Kept] = (),
     report: Report | None = None,
 ) -> Block:
-    """The form, filled with `order`; `accepted` are the pictures that the backend has already. Something is trainable.
+    """The form, filled with `order`; `kept` are pictures that came with it before. Something is trainable.
 
     Raises `IndexError` where nothing is.
     """
@@ -195,7 +196,7 @@ def training_form(
             "For a subject, the kind of thing it is: mug, dog, logo. For a style, what others call it: ink drawing.",
             is_optional=True,
         ),
-        *_picture_blocks(place, accepted),
+        *_picture_blocks(place, kept),
         _base_block(trainables, base.name),
         labelled(
             PRESET, "Quality",
@@ -369,41 +370,35 @@ def _report_blocks(report: Report) -> list[Block]:
     return blocks
 
 
-def _picture_blocks(place: FormPlace, accepted: Sequence[Kept]) -> list[Block | None]:
+def _picture_blocks(place: FormPlace, before: Sequence[Kept]) -> list[Block | None]:
     blocks: list[Block | None] = []
-    kept = [*accepted, *(one for one in place.pictures if one.file not in {other.file for other in accepted})]
+    there = {one.file for one in before}
+    kept = [*before, *(one for one in place.pictures if one.file not in there)]
     if kept:
-        names = ", ".join(code(shorten(one.name, 40)) for one in kept[:15])
-        more = f" and {len(kept) - 15} more" if len(kept) > 15 else ""
-        head = "accepted" if accepted else "of the message"
+        names = ", ".join(code(shorten(one.name, 40)) for one in kept[:LISTED_NAMES])
+        more = f" and {len(kept) - LISTED_NAMES} more" if len(kept) > LISTED_NAMES else ""
+        whence = "so far" if before else "of the message"
         blocks += [
-            section(f"*{pictures_count(len(kept))} {head}:* {names}{more}"),
-            labelled(
-                LEFT_OUT,
-                "Leave out",
-                {
-                    "type": "multi_static_select",
-                    "action_id": VALUE,
-                    "placeholder": plain("none", 150),
-                    "options": [choice(one.name, one.file) for one in kept[:MAX_TRAINING_PICTURES]],
-                },
-                is_optional=True,
-            ),
+            section(f"*{pictures_count(len(kept))} {whence}:* {names}{more}"),
+            labelled(LEFT_OUT, "Leave out", _left_out_select(kept), is_optional=True),
         ]
-    if place.source_ts is not None and not accepted:
+    if place.source_ts is not None:
         option = choice("Take the pictures of its thread too", THREAD)
-        blocks.append(
-            labelled(
-                THREAD,
-                "Thread",
-                {"type": "checkboxes", "action_id": VALUE, "options": [option]},
-                is_optional=True,
-            )
-        )
+        element = {"type": "checkboxes", "action_id": VALUE, "options": [option]}
+        blocks.append(labelled(THREAD, "Thread", element, is_optional=True))
     if len(kept) < MAX_TRAINING_PICTURES:
         more_button = button("Room for more pictures", MORE_PICTURES, "more")
         blocks += [_file_block(place.round, 0, is_more=bool(kept)), _actions(MORE, more_button)]
     return blocks
+
+
+def _left_out_select(kept: Sequence[Kept]) -> Block:
+    return {
+        "type": "multi_static_select",
+        "action_id": VALUE,
+        "placeholder": plain("none", 150),
+        "options": [choice(one.name, one.file) for one in kept[:MAX_TRAINING_PICTURES]],
+    }
 
 
 def _file_block(round_number: int, number: int, is_more: bool = False) -> Block:

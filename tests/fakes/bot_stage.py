@@ -13,6 +13,7 @@ from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
 from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
+from tests.fakes.backend_trainings import FakeTrainingApi
 from tests.fakes.bot import (
     CrashPlan,
     FakeBackendApi,
@@ -50,6 +51,7 @@ class Stage:
         self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
         self.api = FakeBackendApi(self.iam, self.access)
+        self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
         self._deliveries = 0
 
@@ -67,6 +69,9 @@ class Stage:
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
             default_endpoint="tiny",
+            trainings=plan.wrap(self.trainings),
+            # One after the other: tests count calls.
+            pictures_at_once=1,
         )
 
     def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:

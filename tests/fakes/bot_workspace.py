@@ -38,6 +38,7 @@ from deploy.local.slack.client import LocalWorkspace
 from deploy.local.slack.manifest import Manifest
 from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import WorkspaceSettings
+from tests.fakes.backend_trainings import FakeTrainingApi
 from tests.fakes.bot import (
     FakeBackendApi,
     FakeInvocationQueue,
@@ -93,6 +94,7 @@ class BotInWorkspace:
         self.authority = Authority(self.access, UserGroups(self.clock), self.clock, API_ARN)
         self.sessions = FakeSessions()
         self.api = FakeBackendApi(self.iam, self.access)
+        self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.team = first.team_id
         self.installations = FakeInstallationStore()
         self.announcer = FakeAnnouncer()
@@ -185,7 +187,19 @@ class BotInWorkspace:
             pictures=PngPictures(),
             clock=self.clock,
             default_endpoint="tiny",
+            trainings=self.trainings,
         )
+
+    def tell(self, envelope: dict[str, Any], message_id: str = "") -> None:
+        """Let the results function handle an event in its envelope."""
+        event = read_event(json.dumps(envelope))
+        assert event is not None
+        handle_event(self.results, event, message_id or f"event-{envelope['detail']['event_id']}", is_last_try=False)
+
+    def tell_all(self) -> None:
+        """Let it handle every event of trainings that has not been told."""
+        while self.trainings.outbox:
+            self.tell(self.trainings.outbox.pop(0))
 
     def announce(self, kind: str, job_id: str | None = None, **facts: Any) -> str:
         """Let the results function handle an event about a job (the latest one); returns the job's id."""
