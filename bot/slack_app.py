@@ -78,9 +78,17 @@ def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
     if "command" in body:
         return _json_response({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
-        return _json_response({"response_action": "errors", "errors": {PROMPT: text}})
+        return _json_response({"response_action": "errors", "errors": {_first_input(body): text}})
     # Events are delivered again; Slack shows a sign of its own beside a button.
     return BoltResponse(status=500, body="")
+
+
+def _first_input(body: dict[str, Any]) -> str:
+    """The block of a form that errors are shown beside: Slack shows none beside blocks that are not there."""
+    view = body.get("view")
+    blocks = view.get("blocks") if isinstance(view, dict) else None
+    inputs = [one for one in blocks or [] if isinstance(one, dict) and one.get("type") == "input"]
+    return str(inputs[0].get("block_id") or PROMPT) if inputs else PROMPT
 
 
 def _json_response(document: dict[str, Any]) -> BoltResponse:

@@ -12,8 +12,9 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.bot_tokens import BotTokens
-from bot.ports.slack import Slack, SlackRefused, SlackUnavailable, UploadTicket
+from bot.ports.slack import Slack, SlackFile, SlackRefused, SlackUnavailable, UploadTicket
 from bot.slack_client import TIMEOUT_SECONDS, WorkspaceToken, call, hasty_client, patient_client
+from bot.slack_downloads import download
 from commands.views.blocks import Message
 
 METADATA_EVENT = "easel_request"
@@ -48,6 +49,8 @@ class SlackWorkspace:
     """Implements `bot.ports.slack.Slack` for one workspace."""
 
     def __init__(self, token: WorkspaceToken, api_url: str) -> None:
+        self._token = token
+        self._api_url = api_url
         self._client: WebClient = patient_client(token, api_url)
         self._hasty: WebClient = hasty_client(token, api_url)
 
@@ -185,3 +188,25 @@ class SlackWorkspace:
         except SlackRefused as refused:
             if refused.code not in {"file_not_found", "file_deleted"}:
                 raise
+
+    # -------------------------------------------------------------- what people have uploaded
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        return _slack_file(call(self._client.files_info, file=file_id)["file"])
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes, from Slack's file host alone."""
+        return download(file.url, self._api_url, self._token.get(), most_bytes)
+
+
+def _slack_file(file: Mapping[str, Any]) -> SlackFile:
+    size = file.get("size")
+    return SlackFile(
+        file_id=str(file["id"]),
+        name=str(file.get("name") or file.get("title") or "picture"),
+        mimetype=str(file.get("mimetype") or ""),
+        size_bytes=size if isinstance(size, int) else 0,
+        url=str(file.get("url_private_download") or file.get("url_private") or ""),
+        is_deleted=file.get("mode") == "tombstone",
+    )

@@ -25,6 +25,22 @@ class SlackUnavailable(Exception):
     """Slack did not answer, or only with a server error or a rate limit: whether it did anything is unknown."""
 
 
+class FileTooLarge(Exception):
+    """The file has more bytes than were asked for."""
+
+
+@dataclass(frozen=True)
+class SlackFile:
+    """A file that somebody has uploaded. Its URL needs a token; sizes as Slack says, which is not to be relied on."""
+
+    file_id: str
+    name: str
+    mimetype: str
+    size_bytes: int
+    url: str = field(repr=False)
+    is_deleted: bool = False
+
+
 @dataclass(frozen=True)
 class UploadTicket:
     """A file that Slack expects: its id and where its bytes go. The URL is a secret of its own."""
@@ -92,6 +108,18 @@ class SlackFiles(Protocol):
         ...
 
 
+class SlackPictures(Protocol):
+    """What people have uploaded. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        ...
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes; raises `FileTooLarge` where there are more."""
+        ...
+
+
 class SlackPeople(Protocol):
     """Who is who. Every method raises `SlackRefused` or `SlackUnavailable`."""
 
@@ -100,7 +128,7 @@ class SlackPeople(Protocol):
         ...
 
 
-class Slack(SlackMessages, SlackFiles, SlackPeople, Protocol):
+class Slack(SlackMessages, SlackFiles, SlackPictures, SlackPeople, Protocol):
     """All of Slack that the worker and the results function use, in one workspace."""
 
 

@@ -10,6 +10,7 @@ from bot.ports.access import AccessApi, PolicySimulator
 from bot.ports.backend import BackendApi, Credentials, Pictures, Sessions
 from bot.ports.clock import Clock
 from bot.ports.records import RecordStore
+from bot.ports.registry import RegistryApi
 from bot.ports.slack import Slack
 from bot.worker.authorize import Authority, Authorized
 
@@ -24,6 +25,7 @@ class WorkerDeps:
     sessions: Sessions
     api: BackendApi
     access: AccessApi
+    registry: RegistryApi
     simulator: PolicySimulator
     pictures: Pictures
     clock: Clock

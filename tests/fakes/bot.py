@@ -12,9 +12,10 @@ from bot.invocation import Invocation
 from bot.ports.backend import AcceptedJob, ApiRefused, Caller, Credentials, Model, PictureGone
 from bot.ports.queue import QueueUnavailable
 from bot.ports.records import Json, Record
-from bot.ports.slack import SlackRefused, UploadTicket
+from bot.ports.slack import FileTooLarge, SlackFile, SlackRefused, UploadTicket
 from commands.views.blocks import Message
 from tests.fakes.bot_access import FakeAccess, FakeIam, caller_of
+from tests.fakes.bot_registry import FakeRegistry
 
 START = 1_764_000_000.0
 BUCKET = "pictures"
@@ -140,6 +141,7 @@ class FakeSlack:
         self.closed_channels: set[str] = set()
         self.refuses_files_in_blocks = False
         self.never_ready = False
+        self.people_files: dict[str, bytes] = {}
 
     # messages
 
@@ -189,6 +191,22 @@ class FakeSlack:
         if self.usergroups_problem is not None:
             raise self.usergroups_problem
         return {group: frozenset(members) for group, members in self.usergroups.items()}
+
+    # what people have uploaded
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        content = self.people_files.get(file_id)
+        if content is None:
+            raise SlackRefused("file_not_found")
+        return SlackFile(file_id, f"{file_id}.safetensors", "application/octet-stream", len(content), "https://s/")
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes."""
+        content = self.people_files[file.file_id]
+        if len(content) > most_bytes:
+            raise FileTooLarge
+        return content
 
     # files
 
@@ -253,13 +271,15 @@ class FakeSlack:
 class FakeBackendApi:
     """Jobs by idempotency key, as the real backend keeps them, for whoever IAM lets through and limits allow."""
 
-    def __init__(self, iam: FakeIam, access: FakeAccess) -> None:
+    def __init__(self, iam: FakeIam, access: FakeAccess, registry: FakeRegistry) -> None:
         self._iam = iam
         self._access = access
+        self._registry = registry
         self.jobs: dict[str, Json] = {}
         self.deleted: list[str] = []
         self.finished: set[str] = set()
         self.models = [Model("tiny", "Tiny", 1), Model("large", "Large one", 0)]
+        self.base_models = {"tiny": "tiny-world", "large": "large-world"}
         self.refusal: ApiRefused | None = None
 
     def submit_job(self, credentials: Credentials, endpoint: str, body: Json) -> AcceptedJob:
@@ -279,6 +299,8 @@ class FakeBackendApi:
         if known is not None and known["body"] != body:
             raise ApiRefused(409, {"code": "idempotency_conflict", "message": "conflict"})
         job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member, "channel": caller.channel}
+        if known is None:
+            job["loras"] = self._registry.choose(caller, body.get("loras") or [], self.base_models.get(endpoint, ""))
         if known is None:
             self._count(caller, body)
         self.jobs.setdefault(job_id, job)
@@ -337,6 +359,7 @@ class FakeBackendApi:
             "seeds": [(seed + index) % 2**32 for index in range(body.get("pictures") or 1)],
             "steps": body.get("steps") or 20,
             "guidance_scale": body.get("guidance_scale") or 7.5,
+            "loras": self.jobs[job_id]["loras"],
         }
 
     def event(self, job_id: str, kind: str, **facts: Any) -> Json:

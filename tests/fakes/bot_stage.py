@@ -24,6 +24,7 @@ from tests.fakes.bot import (
 )
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeWorkspaces
+from tests.fakes.bot_registry import FakeRegistry
 
 MAX_RECEIVES = 5
 
@@ -49,7 +50,8 @@ class Stage:
         self.access.grant("T1", "member", "UADMIN", "admin")
         self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.pictures = FakePictures()
         self._deliveries = 0
 
@@ -63,6 +65,7 @@ class Stage:
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
             access=plan.wrap(self.access),
+            registry=plan.wrap(self.registry),
             simulator=plan.wrap(self.iam),
             pictures=plan.wrap(self.pictures),
             clock=self.clock,

@@ -46,6 +46,7 @@ from tests.fakes.bot import (
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeAnnouncer, FakeInstallationStore, FakeInstallStates
 from tests.fakes.bot_png import png
+from tests.fakes.bot_registry import FakeRegistry
 
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
 BOT_TOKEN = "xoxb-test-token"
@@ -92,7 +93,8 @@ class BotInWorkspace:
         self.access = FakeAccess(self.clock, self.iam)
         self.authority = Authority(self.access, UserGroups(self.clock), self.clock, API_ARN)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.team = first.team_id
         self.installations = FakeInstallationStore()
         self.announcer = FakeAnnouncer()
@@ -181,6 +183,7 @@ class BotInWorkspace:
             sessions=self.sessions,
             api=self.api,
             access=self.access,
+            registry=self.registry,
             simulator=self.iam,
             pictures=PngPictures(),
             clock=self.clock,
