@@ -95,7 +95,8 @@ def is_well_formed(body: Any) -> bool:
             view = body.get("view")
             return _has_people(body) and isinstance(view, dict) and _is_view(view)
         case "block_suggestion":
-            return _has_people(body) and _is_id(body.get("action_id"))
+            view = body.get("view", {})
+            return _has_people(body) and _is_id(body.get("action_id")) and isinstance(view, dict)
         case _:
             return "ssl_check" in body
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from enum import StrEnum
 from typing import Any
 
@@ -43,6 +44,14 @@ class Kind(StrEnum):
     """`training` has the reason."""
     TRAINING_SELF_APPROVE = "training_self_approve"
     TRAINING_CANCEL = "training_cancel"
+    FINETUNE = "finetune"
+    """Look up or change LoRAs and trainings as `command` says."""
+    FINETUNE_PAGE = "finetune_page"
+    """Another page, shown in place of the message whose button was pressed; `command` changes nothing."""
+    FINETUNE_CONFIRMED = "finetune_confirmed"
+    """Delete what `command` says, for which Delete was pressed in `message_ts`."""
+    IMPORT_LORA = "import_lora"
+    """Bring in the file that `fields` says."""
     UNINSTALLED = "uninstalled"
     """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
     TOKENS_REVOKED = "tokens_revoked"
@@ -60,7 +69,8 @@ class Invocation:
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
     organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
-    button carries. `view_id` is the modal that is to show the outcome. `at` is when Slack asked, in Unix seconds.
+    button carries, `fields` what a form says. `view_id` is the modal that is to show the outcome. `at` is when Slack
+    asked, in Unix seconds.
     """
 
     kind: Kind
@@ -81,6 +91,7 @@ class Invocation:
     command: str = ""
     view_id: str = ""
     training: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @property
@@ -101,7 +112,7 @@ class Invocation:
             document = json.loads(text)
             if document["version"] != VERSION:
                 raise MalformedInvocation("unknown version")
-            known = {one.name for one in fields(cls)}
+            known = {one.name for one in dataclass_fields(cls)}
             document = {key: value for key, value in document.items() if key in known}
             return cls(**{**document, "kind": Kind(document["kind"])})
         except (KeyError, TypeError, ValueError) as error:

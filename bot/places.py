@@ -68,3 +68,8 @@ def trainables_key(team: str) -> str:
 def models_key(team: str) -> str:
     """Record of the models that a workspace is offered."""
     return f"models#{team}"
+
+
+def loras_key(team: str, channel: str, member: str) -> str:
+    """Record of the LoRAs that a member is offered in a channel: not everybody may use every one."""
+    return f"loras#{team}#{channel}#{member}"

@@ -128,6 +128,18 @@ def training_over() -> Trouble:
     return Trouble("This training has already ended.", can_retry=False)
 
 
+def training_finishing() -> Trouble:
+    """Cancel was pressed in the moment in which its LoRA is being listed."""
+    return Trouble("This training is just finishing.", "Look again in a minute.", can_retry=False)
+
+
+def draft_expired() -> Trouble:
+    """The backend has given the draft up."""
+    return Trouble(
+        "This form was left alone for too long.", "Press Check pictures to go on; nothing has to be filled in anew."
+    )
+
+
 def training_gone() -> Trouble:
     """There is no such training, or not for them."""
     return Trouble("There is no such training any more.", "Start a new one with `/finetune`.", can_retry=False)
@@ -154,6 +166,13 @@ def training_refusal(refusal: ApiRefusal) -> Trouble | None:
                 "Your IAM role does not allow training.",
                 "An Easel admin of this workspace can grant you the role `trainer`.",
                 can_retry=False,
+            )
+        case "endpoint_not_found":
+            return Trouble("This model is not deployed any more.", "Choose another one.")
+        case "limit_reached" if refusal.limit is None:
+            return Trouble(
+                f"{escape(str(refusal.given or 'Too many'))} trainings of this workspace are open already.",
+                "Cancel one, or wait until one has ended.",
             )
         case "invalid_request" if refusal.field:
             name = refusal.field.split(".")[-1].replace("_", " ")

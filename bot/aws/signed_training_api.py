@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
-
 from backend_lambda.contract.endpoints import EndpointList
 from backend_lambda.contract.trainings import DatasetPicture, PictureUpload, Training, TrainingPolicy
+from bot.aws.presigned_uploads import PresignedUploads
 from bot.aws.signed_requests import SignedRequests
-from bot.ports.backend import ApiUnavailable, Credentials
+from bot.ports.backend import Credentials
 from bot.ports.clock import Clock
 from bot.ports.records import Json
 from commands.training_offers import Trainable
-
-CONNECT_SECONDS, SEND_SECONDS = 3, 20
-UPLOAD_TRIES = 2
-ALREADY_THERE = frozenset({409, 412})
-"""S3's answers where an upload that happens once has happened."""
 
 
 class SignedTrainingApi:
@@ -28,7 +20,7 @@ class SignedTrainingApi:
 
     def __init__(self, api_url: str, region: str, clock: Clock) -> None:
         self._requests = SignedRequests(api_url, region, clock)
-        self._http = URLLib3Session(timeout=(CONNECT_SECONDS, SEND_SECONDS))
+        self._uploads = PresignedUploads()
 
     def list_trainables(self, credentials: Credentials) -> list[Trainable]:
         """The endpoints whose models can be trained."""
@@ -58,19 +50,8 @@ class SignedTrainingApi:
         return PictureUpload.model_validate(answer)
 
     def upload_picture(self, upload: PictureUpload, content: bytes) -> None:
-        """Send its bytes. The URL is a secret: nothing of it goes into errors."""
-        problem = ""
-        for _ in range(UPLOAD_TRIES):
-            request = AWSRequest(method="PUT", url=upload.url, data=content, headers=upload.headers)
-            try:
-                status = self._http.send(request.prepare()).status_code
-            except BotoCoreError as error:
-                problem = type(error).__name__
-                continue
-            if status < 300 or status in ALREADY_THERE:
-                return
-            problem = f"HTTP {status}"
-        raise ApiUnavailable(f"picture not uploaded: {problem}")
+        """Send its bytes."""
+        self._uploads.put(upload.url, upload.headers, content)
 
     def check_picture(self, credentials: Credentials, training_id: str, picture_id: str) -> DatasetPicture:
         """Have the backend look at it."""
@@ -98,9 +79,10 @@ class SignedTrainingApi:
         path, body = f"{_path(training_id)}/self-approval", {"approve": True}
         return Training.model_validate(self._requests.call(credentials, "POST", path, body))
 
-    def end_training(self, credentials: Credentials, training_id: str) -> Training:
-        """Cancel what is open, delete what is final."""
-        return Training.model_validate(self._requests.call(credentials, "DELETE", _path(training_id)))
+    def cancel_training(self, credentials: Credentials, training_id: str) -> Training:
+        """Cancel what is open; what has ended stays as it is."""
+        path = f"{_path(training_id)}?only=open"
+        return Training.model_validate(self._requests.call(credentials, "DELETE", path))
 
 
 def _path(training_id: str, picture_id: str | None = None) -> str:

@@ -51,13 +51,13 @@ class TrainingApi(Protocol):
         ...
 
     def decide_training(self, credentials: Credentials, training_id: str, approve: bool, reason: str) -> Training:
-        """Approve or deny somebody else's."""
+        """Approve or deny somebody else's; who comes too late is answered what was decided."""
         ...
 
     def approve_own_training(self, credentials: Credentials, training_id: str) -> Training:
         """Approve one's own."""
         ...
 
-    def end_training(self, credentials: Credentials, training_id: str) -> Training:
-        """Cancel what is open, delete what is final."""
+    def cancel_training(self, credentials: Credentials, training_id: str) -> Training:
+        """Cancel what is open; what has ended stays as it is."""
         ...

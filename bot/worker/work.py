@@ -13,6 +13,8 @@ from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
 from bot.worker.admin import ADMIN_KINDS, administer, answer
 from bot.worker.authorize import AccessRefused
 from bot.worker.deps import WorkerDeps
+from bot.worker.finetune import FINETUNE_KINDS, finetune
+from bot.worker.loras import offer_loras, offer_none
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
@@ -43,6 +45,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             administer(deps, invocation, work, reference)
         elif invocation.kind in TRAINING_KINDS:
             train(deps, invocation, work, reference)
+        elif invocation.kind in FINETUNE_KINDS:
+            finetune(deps, invocation, work, reference)
         else:
             press(deps, _settled(invocation, work), work, reference)
     except (LeaseHeld, LeaseLost):
@@ -55,7 +59,7 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             extra={"request_key": invocation.request_key, "reference": reference, "is_last_try": is_last_try},
         )
         if is_last_try:
-            if invocation.kind in ADMIN_KINDS:
+            if invocation.kind in ADMIN_KINDS | FINETUNE_KINDS:
                 answer(deps, invocation, trouble_message(unexpected(reference)))
             elif invocation.kind in TRAINING_KINDS:
                 say(deps, invocation, unexpected(reference))
@@ -84,8 +88,11 @@ def _settled(invocation: Invocation, work: Work) -> Invocation:
 
 
 def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
-    """Somebody opened a form: have the list of models ready."""
+    """Somebody opened a form: have the lists of models and of LoRAs ready."""
     try:
-        models(deps, invocation.team, deps.credentials_for(invocation))
+        credentials = deps.credentials_for(invocation)
+        models(deps, invocation.team, credentials)
+        offer_loras(deps, invocation, credentials)
     except (AccessRefused, RoleRefused, ApiRefused, NotInstalled) as error:
+        offer_none(deps, invocation)
         log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})

@@ -16,6 +16,7 @@ from backend_lambda.contract.training_limits import (
     MIN_TRAINING_PICTURES,
 )
 from commands.grammar.clean import clean, escape, shorten
+from commands.grammar.loras import NONE, is_lora_name
 from commands.grammar.options import Value
 from commands.sentences_training import MEGABYTES, SET_CHANNEL, too_few, too_large_files, too_many
 from commands.training_offers import Trainables, Wanted, estimate_for
@@ -58,7 +59,6 @@ KEPT_NAME_CHARS = 20
 MAX_WHAT_CHARS, MAX_LICENCE_CHARS = 60, 200
 LISTED_FAULTS, LISTED_NAMES = 20, 15
 
-LORA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 TRIGGER_WORD = re.compile(r"[^\s<>@#:|`*_~]+")
 
 
@@ -341,10 +341,12 @@ def trouble_view(trouble: Trouble, place: FormPlace) -> Block:
 def _wrong_texts(texts: Mapping[str, str], kind: str) -> dict[str, str]:
     errors: dict[str, str] = {}
     name, trigger = texts[NAME].lower(), texts[TRIGGER]
-    if not LORA_NAME.fullmatch(name) or len(name) > MAX_LORA_NAME_CHARS:
+    if not is_lora_name(name):
         suggested = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:MAX_LORA_NAME_CHARS].strip("-")
         suggestion = f" For example {suggested}." if suggested else ""
         errors[NAME] = f"A name has small letters, digits and hyphens, at most {MAX_LORA_NAME_CHARS}.{suggestion}"
+        if name == NONE:
+            errors[NAME] = "No LoRA can be called none: that is what --lora none is for."
     if not TRIGGER_WORD.fullmatch(trigger) or len(trigger) > MAX_TRIGGER_CHARS:
         errors[TRIGGER] = f"One word of at most {MAX_TRIGGER_CHARS} characters, without < > @ # : | ` * _ ~."
     if kind == SUBJECT and not texts[WHAT]:

@@ -103,7 +103,7 @@ def _option_block(name: str, value: Value | None) -> Block:
         "type": "number_input",
         "action_id": OPTION_INPUT,
         "is_decimal_allowed": False,
-        "placeholder": plain("a fixed one" if name == "seed" else AS_PRESET, 150),
+        "placeholder": plain("a new one" if name == "seed" else AS_PRESET, 150),
     }
     if value is not None:
         element["initial_value"] = option.write(value)

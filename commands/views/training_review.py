@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backend_lambda.contract.limits import MAX_PROMPT_CHARS
+from backend_lambda.contract.training_limits import MAX_TRAINING_PICTURES
 from backend_lambda.contract.trainings import DatasetPicture, PictureState, Training
-from commands.grammar.clean import escape
+from commands.grammar.clean import escape, shorten
 from commands.sentences_training import SET_CHANNEL
 from commands.trouble import Trouble, code, trouble_text
-from commands.views.blocks import Block, actions, button, context, picture, section
+from commands.views.blocks import ALT_CHARS, Block, actions, button, context, section
 from commands.views.inputs import labelled, text_input
 from commands.views.training_captions import CAPTION
 from commands.views.training_form import TITLE, FormPlace, modal
 from commands.views.training_ids import CHANGE_FORM, TRAINING_REVIEW
 from commands.views.training_words import estimate_text, pictures_count, preset_name, settings_phrases
 
-MAX_CAPTIONS = 50
+MAX_SHOWN = 44
+"""So many pictures with their captions fit into a modal of Slack's, which has 100 blocks."""
+SHOWN_KINDS = (".png", ".jpg", ".jpeg", ".gif")
+"""What Slack shows in blocks; https://docs.slack.dev/reference/block-kit/composition-objects/slack-file-object"""
 
 
 def accepted_pictures(training: Training) -> list[DatasetPicture]:
@@ -28,17 +32,19 @@ def training_review(
     place: FormPlace,
     training: Training,
     approvals_channel: str,
-    sheet: str | None,
     captions: Mapping[str, str],
+    with_pictures: bool = True,
     trouble: Trouble | None = None,
 ) -> Block:
-    """A draft that can be submitted. `sheet` is the contact sheet's file; `captions` those typed before, by picture."""
+    """A draft that can be submitted. `captions` are those that were typed before, by picture.
+
+    Its pictures are shown from Slack's own files: their keys are the files' ids.
+    """
     pictures = accepted_pictures(training)
+    with_pictures = with_pictures and len(pictures) <= MAX_SHOWN
     blocks: list[Block | None] = [
         section(f":warning: {trouble_text(trouble)}") if trouble is not None else None,
         section(f"*{pictures_count(len(pictures))}* for {code(training.name)}: {what_it_is(training)}"),
-        picture(sheet, f"The {len(pictures)} pictures as they will be trained on") if sheet else None,
-        None if sheet else context(", ".join(code(one.filename) for one in pictures[:20])),
         section(f":stopwatch: *Estimate:* {estimate_text(training.estimate)}."),
         context(
             f"{escape(training.model)} · {preset_name(training.preset.value)} · "
@@ -46,18 +52,21 @@ def training_review(
         ),
         section(asked_whom(training, approvals_channel)),
         actions([button("Change something", CHANGE_FORM, place.key)]),
-        *([section("*Captions* say what each picture shows. Change those that tell too little.")] if pictures else []),
-        *(
-            labelled(
-                f"{CAPTION}{one.picture_id}",
-                one.filename,
-                text_input(captions.get(one.picture_id, one.caption), one.caption, MAX_PROMPT_CHARS),
-                is_optional=True,
-            )
-            for one in pictures[:MAX_CAPTIONS]
-        ),
+        section("*The pictures*, and captions that say what each of them shows. Change those that tell too little."),
     ]
+    for one in pictures[:MAX_TRAINING_PICTURES]:
+        if with_pictures and one.filename.lower().endswith(SHOWN_KINDS):
+            blocks.append(_thumbnail(one))
+        element = text_input(captions.get(one.picture_id, one.caption), one.caption, MAX_PROMPT_CHARS)
+        blocks.append(labelled(f"{CAPTION}{one.picture_id}", one.filename, element, is_optional=True))
     return modal(TRAINING_REVIEW, place.to_metadata(), blocks, title=TITLE, submit="Ask for approval")
+
+
+def _thumbnail(one: DatasetPicture) -> Block:
+    size = f"{one.width} × {one.height}" if one.width and one.height else " "
+    alt = f"{one.filename}, which shows {one.caption}"
+    accessory = {"type": "image", "slack_file": {"id": one.key}, "alt_text": shorten(alt, ALT_CHARS)}
+    return {**section(f"{code(one.filename)}\n{size}"), "accessory": accessory}
 
 
 def what_it_is(training: Training) -> str:

@@ -7,6 +7,7 @@ import json
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import Training, TrainingReport
 from commands.grammar.clean import escape
+from commands.order import PaintOrder
 from commands.sentences_training import training_trouble
 from commands.trouble import Trouble, code, trouble_text
 from commands.views.blocks import (
@@ -130,8 +131,8 @@ def example_prompt(training: Training) -> str:
 
 def try_value(training: Training) -> str:
     """What the button carries: the order that the form opens with."""
-    lora = {"name": training.name, "version": training.lora_version}
-    return json.dumps({"prompt": example_prompt(training), "model": training.endpoint, "lora": lora})
+    order = PaintOrder(example_prompt(training), model=training.endpoint, loras=training.name)
+    return json.dumps(order.to_json())
 
 
 def _buttons(training: Training) -> list[Block]:

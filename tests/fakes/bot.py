@@ -15,6 +15,7 @@ from bot.ports.records import Json, Record
 from bot.ports.slack import FileTooLarge, SlackFile, SlackRefused, UploadTicket
 from commands.views.blocks import Message
 from tests.fakes.bot_access import FakeAccess, FakeIam, caller_of
+from tests.fakes.bot_registry import FakeRegistry
 
 START = 1_764_000_000.0
 BUCKET = "pictures"
@@ -156,6 +157,7 @@ class FakeSlack:
         self.threads: dict[tuple[str, str], list[str]] = {}
         self.views: dict[str, list[Json]] = {}
         """What each open modal has shown."""
+        self.people_files: dict[str, bytes] = {}
 
     # messages
 
@@ -206,6 +208,8 @@ class FakeSlack:
             raise self.usergroups_problem
         return {group: frozenset(members) for group, members in self.usergroups.items()}
 
+    # what people have uploaded
+
     # files
 
     def reserve(self, name: str, size_bytes: int, alt_text: str) -> UploadTicket:
@@ -247,6 +251,9 @@ class FakeSlack:
 
     def look_at(self, file_id: str) -> SlackFile:
         """A file's facts."""
+        if file_id in self.people_files:
+            content = self.people_files[file_id]
+            self.their_files[file_id] = TheirFile(f"{file_id}.safetensors", content, "application/octet-stream")
         file = self.their_files.get(file_id)
         if file is None or file.is_hidden:
             raise SlackRefused("file_not_found")
@@ -300,13 +307,15 @@ class FakeSlack:
 class FakeBackendApi:
     """Jobs by idempotency key, as the real backend keeps them, for whoever IAM lets through and limits allow."""
 
-    def __init__(self, iam: FakeIam, access: FakeAccess) -> None:
+    def __init__(self, iam: FakeIam, access: FakeAccess, registry: FakeRegistry) -> None:
         self._iam = iam
         self._access = access
+        self._registry = registry
         self.jobs: dict[str, Json] = {}
         self.deleted: list[str] = []
         self.finished: set[str] = set()
         self.models = [Model("tiny", "Tiny", 1), Model("large", "Large one", 0)]
+        self.base_models = {"tiny": "tiny-world", "large": "large-world"}
         self.refusal: ApiRefused | None = None
 
     def submit_job(self, credentials: Credentials, endpoint: str, body: Json) -> AcceptedJob:
@@ -326,6 +335,8 @@ class FakeBackendApi:
         if known is not None and known["body"] != body:
             raise ApiRefused(409, {"code": "idempotency_conflict", "message": "conflict"})
         job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member, "channel": caller.channel}
+        if known is None:
+            job["loras"] = self._registry.choose(caller, body.get("loras") or [], self.base_models.get(endpoint, ""))
         if known is None:
             self._count(caller, body)
         self.jobs.setdefault(job_id, job)
@@ -384,6 +395,7 @@ class FakeBackendApi:
             "seeds": [(seed + index) % 2**32 for index in range(body.get("pictures") or 1)],
             "steps": body.get("steps") or 20,
             "guidance_scale": body.get("guidance_scale") or 7.5,
+            "loras": self.jobs[job_id]["loras"],
         }
 
     def event(self, job_id: str, kind: str, **facts: Any) -> Json:

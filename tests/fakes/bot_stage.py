@@ -13,7 +13,6 @@ from bot.worker.authorize import Authority
 from bot.worker.deps import WorkerDeps
 from bot.worker.usergroups import UserGroups
 from bot.worker.work import work_on
-from tests.fakes.backend_trainings import FakeTrainingApi
 from tests.fakes.bot import (
     CrashPlan,
     FakeBackendApi,
@@ -25,6 +24,8 @@ from tests.fakes.bot import (
 )
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeWorkspaces
+from tests.fakes.bot_registry import FakeRegistry
+from tests.fakes.bot_trainings import FakeTrainingApi
 
 MAX_RECEIVES = 5
 
@@ -50,7 +51,8 @@ class Stage:
         self.access.grant("T1", "member", "UADMIN", "admin")
         self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
         self._deliveries = 0
@@ -65,6 +67,7 @@ class Stage:
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
             access=plan.wrap(self.access),
+            registry=plan.wrap(self.registry),
             simulator=plan.wrap(self.iam),
             pictures=plan.wrap(self.pictures),
             clock=self.clock,

@@ -38,7 +38,6 @@ from deploy.local.slack.client import LocalWorkspace
 from deploy.local.slack.manifest import Manifest
 from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import WorkspaceSettings
-from tests.fakes.backend_trainings import FakeTrainingApi
 from tests.fakes.bot import (
     FakeBackendApi,
     FakeInvocationQueue,
@@ -47,6 +46,8 @@ from tests.fakes.bot import (
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeAnnouncer, FakeInstallationStore, FakeInstallStates
 from tests.fakes.bot_png import png
+from tests.fakes.bot_registry import FakeRegistry
+from tests.fakes.bot_trainings import FakeTrainingApi
 
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
 BOT_TOKEN = "xoxb-test-token"
@@ -93,7 +94,8 @@ class BotInWorkspace:
         self.access = FakeAccess(self.clock, self.iam)
         self.authority = Authority(self.access, UserGroups(self.clock), self.clock, API_ARN)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.team = first.team_id
         self.installations = FakeInstallationStore()
@@ -183,6 +185,7 @@ class BotInWorkspace:
             sessions=self.sessions,
             api=self.api,
             access=self.access,
+            registry=self.registry,
             simulator=self.iam,
             pictures=PngPictures(),
             clock=self.clock,

@@ -35,6 +35,10 @@ def follow_training(ports: ResultsPorts, event: TrainingEvent, message_id: str, 
     if found is None or event.training.owner.tenant != found.place.team:
         log.info("not ours", extra={"training_id": training_id})
         return
+    if event.training.submitted_at is None:
+        # A draft that was never handed in has ended; its form knows.
+        log.info("a draft", extra={"training_id": training_id})
+        return
     deps = ports.deps_for(found.place.team, found.enterprise)
     try:
         _follow(deps, found, event, message_id)

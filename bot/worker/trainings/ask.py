@@ -22,7 +22,7 @@ from bot.worker.trainings.drafts import ASKED, Draft
 from bot.worker.trainings.review import show_review
 from bot.worker.trainings.trainables import trainables
 from commands.sentences import Trouble, not_in_channel
-from commands.sentences_training import form_gone, not_your_form, training_refusal
+from commands.sentences_training import draft_expired, form_gone, not_your_form, training_refusal
 from commands.training_offers import Trainables
 from commands.trouble import code
 from commands.views.training_form import FormPlace, told_view
@@ -50,6 +50,9 @@ def ask_for_approval(deps: WorkerDeps, invocation: Invocation, work: Work, refer
         desk.show_form(draft, listed)
         return
     training = deps.trainings.see_training(credentials, str(draft.training_id))
+    if training.state is not TrainingState.DRAFT and training.submitted_at is None:
+        desk.trouble(draft_expired(), draft)
+        return
     message_place = _message(desk, draft, work, training, listed)
     if message_place is None:
         return
@@ -99,22 +102,12 @@ def _unreachable(desk: Desk, draft: Draft, training: Training, listed: Trainable
 
 def _submit(deps: WorkerDeps, credentials: Credentials, training: Training, captions: dict[str, str]) -> Training:
     """Submit it; one that a lost answer or an earlier try has submitted stays as it is."""
-    if training.state is not TrainingState.DRAFT:
-        if training.submitted_at is not None:
-            return training
-        raise ApiRefused(409, {"code": "training_not_in_state", "given": training.state.value})
+    if training.submitted_at is not None:
+        return training
     stored = {one.picture_id: one.caption for one in training.pictures}
     changed = {
         picture_id: caption
         for picture_id, caption in captions.items()
         if picture_id in stored and stored[picture_id] != caption
     }
-    try:
-        return deps.trainings.submit_training(credentials, training.training_id, changed)
-    except ApiRefused as refused:
-        if refused.body.get("code") != "training_not_in_state":
-            raise
-        now = deps.trainings.see_training(credentials, training.training_id)
-        if now.submitted_at is None:
-            raise
-        return now
+    return deps.trainings.submit_training(credentials, training.training_id, changed)

@@ -6,7 +6,6 @@ from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import Training
 from bot.board import FINAL, Shown
 from bot.invocation import Invocation, Kind
-from bot.leases import Work
 from bot.logs import log
 from bot.places import Place
 from bot.ports.backend import ApiRefused, Credentials
@@ -19,6 +18,7 @@ from commands.sentences_training import (
     may_not_approve_own,
     may_not_cancel,
     may_not_decide,
+    training_finishing,
     training_over,
 )
 from commands.views.blocks import Message
@@ -31,7 +31,7 @@ from commands.views.training_request import (
 from commands.views.trouble import trouble_message
 
 
-def decide(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
+def decide(deps: WorkerDeps, invocation: Invocation) -> None:
     """Approve or deny, and leave no live button behind. Pressing twice is pressing once.
 
     Raises `AccessRefused`, `RoleRefused`, and `ApiRefused` for what is not about deciding.
@@ -44,39 +44,44 @@ def decide(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
         match refused.body.get("code"):
             case "not_allowed" if invocation.kind is Kind.TRAINING_SELF_APPROVE:
                 _tell(deps, invocation, trouble_message(may_not_approve_own(authorized.admins)))
+                return
             case "not_allowed":
                 _tell(deps, invocation, trouble_message(may_not_decide(authorized.admins)))
+                return
             case "self_approval":
                 _tell(deps, invocation, self_approval_offer(invocation.value))
+                return
             case "training_not_in_state":
+                # It has expired or was withdrawn.
                 training = deps.trainings.see_training(credentials, invocation.value)
-                if not _is_this_decision(work, invocation, training):
-                    _tell(deps, invocation, trouble_message(already_decided(how_decided(training))))
-                show_decision(deps, training)
             case _:
                 raise
+    show_decision(deps, training)
+    if not _is_this_decision(invocation, training):
+        _tell(deps, invocation, trouble_message(already_decided(how_decided(training))))
         return
     log.info("training decided", extra={"training_id": training.training_id, "member": invocation.member})
-    show_decision(deps, training)
     if invocation.kind is Kind.TRAINING_SELF_APPROVE:
         _replace(deps, invocation, decision_told(training))
 
 
 def cancel(deps: WorkerDeps, invocation: Invocation) -> None:
-    """Cancel what is open. What has ended stays: the same call would delete it."""
+    """Cancel what is open; what has ended stays."""
     credentials = deps.credentials_for(invocation)
     training = deps.trainings.see_training(credentials, invocation.value)
-    if training.state is TrainingState.CANCELLED:
-        return
-    if training.state.is_final:
-        _tell(deps, invocation, trouble_message(training_over()))
-        return
     try:
-        training = deps.trainings.end_training(credentials, training.training_id)
+        training = deps.trainings.cancel_training(credentials, training.training_id)
     except ApiRefused as refused:
-        if refused.body.get("code") != "not_allowed":
-            raise
-        _tell(deps, invocation, trouble_message(may_not_cancel(training.owner.member)))
+        match refused.body.get("code"):
+            case "not_allowed":
+                _tell(deps, invocation, trouble_message(may_not_cancel(training.owner.member)))
+            case "training_not_in_state":
+                _tell(deps, invocation, trouble_message(training_finishing()))
+            case _:
+                raise
+        return
+    if training.state is not TrainingState.CANCELLED:
+        _tell(deps, invocation, trouble_message(training_over()))
         return
     log.info("training cancelled", extra={"training_id": training.training_id, "member": invocation.member})
     show_decision(deps, training)
@@ -104,12 +109,11 @@ def _call(deps: WorkerDeps, invocation: Invocation, credentials: Credentials) ->
             return api.decide_training(credentials, training_id, approve=True, reason="")
 
 
-def _is_this_decision(work: Work, invocation: Invocation, training: Training) -> bool:
-    """Whether an earlier try of the same press has made the decision, and died before it could say so."""
+def _is_this_decision(invocation: Invocation, training: Training) -> bool:
+    """Whether what holds is what was pressed, by whoever pressed: now, or in an earlier try or press."""
     decision = training.decision
-    wanted = invocation.kind is not Kind.TRAINING_DENY
-    is_same = decision is not None and decision.by.member == invocation.member and decision.approved == wanted
-    return is_same and not work.is_first_try
+    is_approval = invocation.kind is not Kind.TRAINING_DENY
+    return decision is not None and decision.by.member == invocation.member and decision.approved == is_approval
 
 
 def _tell(deps: WorkerDeps, invocation: Invocation, view: Message) -> None:

@@ -46,7 +46,6 @@ class Draft:
     stage: str = FILLING
     faults: Sequence[str] = ()
     trouble: Mapping[str, Any] | None = None
-    sheet_file: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""

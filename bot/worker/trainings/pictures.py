@@ -21,7 +21,7 @@ from bot.ports.slack import FileTooLarge, NotInstalled, SlackRefused
 from bot.worker.deps import WorkerDeps
 from bot.worker.trainings.desk import Desk
 from bot.worker.trainings.drafts import ACCEPTED, FILLING, REFUSED, REVIEW, WAITING, Draft, DraftPicture
-from bot.worker.trainings.review import show_review, upload_sheet
+from bot.worker.trainings.review import show_review
 from bot.worker.trainings.trainables import trainables
 from commands.grammar.clean import shorten
 from commands.sentences_training import not_your_form, picture_fault, thread_unreadable
@@ -64,14 +64,12 @@ def check_pictures(deps: WorkerDeps, invocation: Invocation, work: Work) -> None
         work.note(faults=[one.fault for one in draft.pictures if one.state == REFUSED])
     faults = work.data["faults"]
     is_good = not faults and len(draft.accepted) >= MIN_TRAINING_PICTURES
-    sheet = None
     if is_good:
         training = deps.trainings.see_training(credentials, training.training_id)
-        sheet = upload_sheet(deps, work, training)
 
     def settle(now: Draft) -> Draft:
         stage = REVIEW if is_good else FILLING
-        return replace(now, pictures=now.accepted, faults=faults, stage=stage, sheet_file=sheet)
+        return replace(now, pictures=now.accepted, faults=faults, stage=stage)
 
     draft = desk.drafts.change(desk.key, settle)
     log.info(
@@ -138,7 +136,7 @@ def _drafted(desk: Desk, draft: Draft, work: Work, credentials: Credentials) -> 
     draft = desk.drafts.change(desk.key, note)
     if replaced is not None:
         try:
-            api.end_training(credentials, replaced)
+            api.cancel_training(credentials, replaced)
         except ApiRefused as refused:
             # It expires by itself.
             log.info("draft not ended", extra={"training_id": replaced, "code": str(refused)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from backend_lambda.contract.training_state import TrainingState
 from bot.invocation import Invocation
 from bot.leases import Work
 from bot.ports.backend import ApiRefused
@@ -50,4 +51,7 @@ def show_form(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
             # The draft has expired or is gone; checking the pictures again makes a new one.
             desk.show_form(draft, listed)
             return
-        show_review(desk, draft, training, listed)
+        if training.state is TrainingState.DRAFT:
+            show_review(desk, draft, training, listed)
+        else:
+            desk.show_form(draft, listed)

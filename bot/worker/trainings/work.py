@@ -40,7 +40,7 @@ def train(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
             case Kind.TRAINING_CANCEL:
                 cancel(deps, invocation)
             case _:
-                decide(deps, invocation, work)
+                decide(deps, invocation)
     except AccessRefused as refused:
         say(deps, invocation, refused.trouble)
     except RoleRefused:

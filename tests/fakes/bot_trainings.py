@@ -222,7 +222,10 @@ class FakeTrainingApi:
         kept.pictures.pop(picture_id, None)
 
     def submit_training(self, credentials: Credentials, training_id: str, captions: Mapping[str, str]) -> Training:
-        """Waits for an approval from then on."""
+        """Waits for an approval from then on; a second time it is answered as it is."""
+        kept = self._find(credentials, f"POST/trainings/{training_id}/submission", training_id)
+        if kept.training.submitted_at is not None:
+            return self._seen(training_id)
         kept = self._draft(credentials, f"POST/trainings/{training_id}/submission", training_id)
         wanted = SubmitTraining(captions=dict(captions))
         if not MIN_TRAINING_PICTURES <= len(self._accepted(kept)) <= MAX_TRAINING_PICTURES:
@@ -246,15 +249,13 @@ class FakeTrainingApi:
         self._find(credentials, f"POST/trainings/{training_id}/self-approval", training_id)
         return self._decide(credentials, training_id, True, "")
 
-    def end_training(self, credentials: Credentials, training_id: str) -> Training:
-        """Cancels what is open, deletes what is final."""
+    def cancel_training(self, credentials: Credentials, training_id: str) -> Training:
+        """What is open; what has ended stays as it is."""
         kept = self._find(credentials, f"DELETE/trainings/{training_id}", training_id)
         if kept.training.owner.member != caller_of(credentials).member:
             raise ApiRefused(403, {"code": "not_allowed", "message": "not yours"})
-        is_open = not kept.training.state.is_final
-        is_announced = kept.training.submitted_at is not None
-        self._change(training_id, state=TrainingState.CANCELLED if is_open else TrainingState.DELETED)
-        if is_open and is_announced:
+        if not kept.training.state.is_final:
+            self._change(training_id, state=TrainingState.CANCELLED)
             self.announce(training_id, "TrainingCancelled")
         return self._seen(training_id)
 
@@ -329,6 +330,8 @@ class FakeTrainingApi:
 
     def _decide(self, credentials: Credentials, training_id: str, approve: bool, reason: str) -> Training:
         kept, wanted = self.kept[training_id], DecideTraining(approve=approve, reason=reason)
+        if kept.training.decision is not None:
+            return self._seen(training_id)
         if kept.training.state is not TrainingState.AWAITING_APPROVAL:
             state = kept.training.state.value
             raise ApiRefused(409, {"code": "training_not_in_state", "message": "no", "given": state})
@@ -363,7 +366,7 @@ class FakeTrainingApi:
         kept = self.kept[training_id]
         sheet = StoredPicture(bucket=BUCKET, key=f"tenants/T1/trainings/{training_id}/contact-sheet.png")
         pictures = list(kept.pictures.values())
-        update = {"pictures": pictures, "contact_sheet": sheet if self._accepted(kept) else None}
+        update = {"pictures": pictures, "contact_sheet": sheet if kept.training.submitted_at else None}
         return kept.training.model_copy(update=update)
 
     def _change(self, training_id: str, **facts: Any) -> None:
