@@ -209,7 +209,8 @@ class SlackWorkspace:
                 if message.get("bot_id"):
                     continue
                 files = [_slack_file(file) for file in message.get("files") or []]
-                found |= {file.file_id: file for file in files if file.mimetype.startswith("image/")}
+                # While Slack processes a file, it does not say what it is.
+                found |= {file.file_id: file for file in files if _may_be_picture(file)}
             cursor = (response.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 break
@@ -221,6 +222,10 @@ class SlackWorkspace:
     def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
         """Replace what a modal shows."""
         call(self._client.views_update, view_id=view_id, view=dict(view))
+
+
+def _may_be_picture(file: SlackFile) -> bool:
+    return not file.is_deleted and (not file.mimetype or file.mimetype.startswith("image/"))
 
 
 def _slack_file(file: Mapping[str, Any]) -> SlackFile:

@@ -37,8 +37,10 @@ def person(member: str) -> str:
     return f"<@{member}>" if MEMBER_ID.fullmatch(member) else code(member)
 
 
-def request_message(training: Training, sheet: str | None, is_in_place: bool) -> Message:
-    """An open request with its buttons. `is_in_place`: no channel is set, so it is asked where the form was opened."""
+def request_message(training: Training, sheet: str | None, is_in_place: bool, out_of_reach: str = "") -> Message:
+    """An open request with its buttons. `is_in_place`: no channel is set, so it is asked where the form was opened;
+    `out_of_reach` is the channel that is set and that the bot is not in.
+    """
     by = person(training.owner.member)
     expiry = f" It expires {moment(training.expires_at)}." if training.expires_at is not None else ""
     return message(
@@ -56,6 +58,10 @@ def request_message(training: Training, sheet: str | None, is_in_place: bool) ->
             context(
                 f"Your own IAM role decides whether you may.{expiry}",
                 f"An admin can name a channel for requests: {code(SET_CHANNEL)}." if is_in_place else "",
+                f":warning: It could not be asked in <#{escape(out_of_reach)}>: Easel is not in there. "
+                f"Type {code('/invite @easel')} there."
+                if out_of_reach
+                else "",
             ),
         ],
     )

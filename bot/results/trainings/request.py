@@ -34,7 +34,7 @@ def ask_approvers(deps: ResultsDeps, found: TrainingPlace, event: TrainingReques
     place = _post(deps, work, "asked_ts", wanted, training, sheet)
     if place is None and wanted != own:
         log.info("approvers out of reach", extra={"training_id": training.training_id, "channel": channel})
-        place = _post(deps, work, "asked_here_ts", own, training, sheet)
+        place = _post(deps, work, "asked_here_ts", own, training, sheet, out_of_reach=channel)
     if place is None:
         return
     noted = records.note(training.training_id, approval=vars(place), sheet_file=sheet)
@@ -58,14 +58,20 @@ def settle_request(deps: ResultsDeps, found: TrainingPlace, training: Training) 
 
 
 def _post(
-    deps: ResultsDeps, work: Work, fact: str, wanted: Place, training: Training, sheet: str | None
+    deps: ResultsDeps,
+    work: Work,
+    fact: str,
+    wanted: Place,
+    training: Training,
+    sheet: str | None,
+    out_of_reach: str = "",
 ) -> Place | None:
     """Post the request and begin its record; None where the bot can't post there."""
-    is_in_place = fact == "asked_ts" and wanted.thread_ts is not None
+    is_in_place = wanted.thread_ts is not None and not out_of_reach
     key = f"{training.training_id}-{fact.replace('_', '-')}"
 
     def view(shown: str | None) -> Message:
-        return request_message(training, shown, is_in_place)
+        return request_message(training, shown, is_in_place, out_of_reach)
 
     def post(shown: str | None) -> str:
         return post_once(deps.slack, deps.clock, work, fact, wanted.channel, wanted.thread_ts, view(shown), key)
