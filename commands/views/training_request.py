@@ -29,7 +29,7 @@ from commands.views.training_ids import (
 from commands.views.training_review import accepted_pictures, what_it_is
 from commands.views.training_words import estimate_text, pictures_count, preset_name, settings_phrases
 
-MEMBER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
+MEMBER_ID = re.compile(r"[UW][A-Z0-9]{1,20}")
 
 
 def person(member: str) -> str:

@@ -7,6 +7,7 @@ from bot.board import Shown
 from bot.leases import Work
 from bot.logs import log
 from bot.places import Place
+from bot.ports.records import Json
 from bot.posting import post_once
 from bot.results.deps import ResultsDeps
 from bot.results.trainings.files import drop, upload
@@ -31,7 +32,7 @@ def show_pictures(
     place = found.pictures
     facts = deps.board.facts(place.team, place.channel, place.ts) or {} if place is not None else {}
     keys = [_key(report.loss_plot), _key(report.samples)]
-    if facts.get("rank", -1) >= rank or facts.get("keys") == keys:
+    if facts.get("rank", NEW) > rank or (is_shown(facts) and (facts["rank"] == rank or facts.get("keys") == keys)):
         return
     if not is_last and deps.clock.now() - facts.get("shown_at", 0.0) < PICTURES_SECONDS:
         return
@@ -65,11 +66,17 @@ def _show(
         drop(deps, plot, samples)
         return
     before = deps.board.facts(place.team, place.channel, place.ts) or {}
-    shown = deps.board.show(
-        place, rank, view, keys=keys, files=[plot, samples], shown_at=deps.clock.now(), training_id=training.training_id
-    )
+    # Those of a run that died before it could delete them, too.
+    replaced = [*before.get("files", []), *([] if is_shown(before) else before.get("replaced", []))]
+    facts: Json = {
+        "keys": keys,
+        "files": [plot, samples],
+        "replaced": [one for one in replaced if one not in {plot, samples}],
+        "shown_at": deps.clock.now(),
+    }
+    shown = deps.board.show(place, rank, view, **facts)
     if shown is Shown.SHOWN:
-        drop(deps, *(one for one in before.get("files", []) if one not in {plot, samples}))
+        drop(deps, *facts["replaced"])
     else:
         log.info("pictures outdated or deleted", extra={"training_id": training.training_id})
         drop(deps, plot, samples)
@@ -94,6 +101,11 @@ def _message(
     once(deps, training.training_id, "pictures-message", message_id, post)
     noted = records.find(training.training_id)
     return noted.pictures if noted is not None else None
+
+
+def is_shown(facts: Json) -> bool:
+    """Whether the message shows what its record says, so that nobody has died in between."""
+    return "rank" in facts and facts.get("shown_rank") == facts["rank"]
 
 
 def _key(stored: StoredPicture | None) -> str | None:

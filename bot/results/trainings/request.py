@@ -31,12 +31,13 @@ def ask_approvers(deps: ResultsDeps, found: TrainingPlace, event: TrainingReques
     sheet = upload(deps, work, "sheet_file", training.contact_sheet, f"{training.name}-pictures.png", alt)
     own = Place(found.place.team, found.place.channel, "", found.place.root_ts)
     wanted = Place(found.place.team, channel, "") if channel else own
-    place = _post(deps, work, "asked_ts", wanted, training, sheet)
-    if place is None and wanted != own:
+    posted = _post(deps, work, "asked_ts", wanted, training, sheet)
+    if posted is None and wanted != own:
         log.info("approvers out of reach", extra={"training_id": training.training_id, "channel": channel})
-        place = _post(deps, work, "asked_here_ts", own, training, sheet, out_of_reach=channel)
-    if place is None:
+        posted = _post(deps, work, "asked_here_ts", own, training, sheet, out_of_reach=channel)
+    if posted is None:
         return
+    place, sheet = posted
     noted = records.note(training.training_id, approval=vars(place), sheet_file=sheet)
     if noted.facts.get("decided"):
         # It was decided while this was being posted.
@@ -65,8 +66,8 @@ def _post(
     training: Training,
     sheet: str | None,
     out_of_reach: str = "",
-) -> Place | None:
-    """Post the request and begin its record; None where the bot can't post there."""
+) -> tuple[Place, str | None] | None:
+    """Post the request and begin its record; where it is and which sheet it shows. None where the bot can't post."""
     is_in_place = wanted.thread_ts is not None and not out_of_reach
     key = f"{training.training_id}-{fact.replace('_', '-')}"
 
@@ -92,4 +93,4 @@ def _post(
         return None
     place = replace(wanted, ts=ts)
     deps.board.open(place, QUEUED, view(sheet), training_id=training.training_id)
-    return place
+    return place, sheet
