@@ -138,9 +138,11 @@ def _is_in_view(actions: list[dict[str, Any]]) -> bool:
 
 def _is_change(body: dict[str, Any]) -> bool:
     view = body.get("view")
-    return (
-        isinstance(view, dict) and _is_view(view) and _is_id(view.get("hash")) and isinstance(view.get("blocks"), list)
-    )
+    if not isinstance(view, dict) or not _is_view(view):
+        return False
+    blocks = view.get("blocks")
+    has_blocks = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+    return has_blocks and _is_id(view.get("hash"))
 
 
 def _is_message_shortcut(body: dict[str, Any]) -> bool:
