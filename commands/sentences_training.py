@@ -64,7 +64,7 @@ def nothing_trainable() -> Trouble:
     """No endpoint has a training offer."""
     return Trouble(
         "Nothing can be trained here: no model is set up for training.",
-        "Whoever runs Easel can deploy one that is; `docs/training.md` says how.",
+        "Whoever runs Easel can set one up.",
         can_retry=False,
     )
 
