@@ -95,7 +95,7 @@ def training_not_found(name: str) -> Trouble:
 def training_has_ended(name: str, state: str) -> Trouble:
     """It is final, so there is nothing to cancel."""
     return Trouble(
-        f"The training of {code(name)} is not under way any more: it {state}.",
+        f"The training of {code(name)} is not under way any more: {state}.",
         "`/finetune list` shows what came of it.",
         can_retry=False,
     )
