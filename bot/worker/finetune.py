@@ -18,7 +18,7 @@ from commands.finetune import CONFIRMED, LOOKING, read_registry_text
 from commands.grammar.subcommands import Instruction
 from commands.sentences import Trouble, role_refused
 from commands.sentences_access import confirmed_too_late, role_lacks
-from commands.sentences_loras import changed_meanwhile
+from commands.sentences_loras import changed_meanwhile, not_yours
 from commands.views.blocks import Message
 from commands.views.trouble import trouble_message
 
@@ -62,7 +62,10 @@ def _outcome(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
         code = str(refused.body.get("code"))
         log.info("backend refused", extra={"request_key": invocation.request_key, "code": code, "reference": reference})
         if code == "not_allowed":
-            return trouble_message(role_lacks(authorized.admins))
+            # IAM's own refusal is about no field.
+            is_somebody_elses = bool(refused.body.get("field"))
+            message = str(refused.body.get("message") or "")
+            return trouble_message(not_yours(message) if is_somebody_elses else role_lacks(authorized.admins))
         model = str(invocation.fields.get("endpoint") or "") or None
         return trouble_message(refusal_trouble(refused, model, reference))
     offer_loras(deps, invocation, credentials, is_stale=True)

@@ -9,7 +9,7 @@ from bot.logs import log
 from bot.ports.backend import ApiRefused, Credentials
 from bot.ports.records import Json
 from bot.worker.deps import WorkerDeps
-from bot.worker.lora_looks import find_training
+from bot.worker.lora_looks import find_training, no_version
 from commands.finetune import (
     CANCEL,
     DELETE,
@@ -26,7 +26,7 @@ from commands.finetune import (
 )
 from commands.grammar.lora_names import split_version
 from commands.grammar.subcommands import Instruction
-from commands.sentences_loras import dataset_kept, lora_not_found, training_has_ended, training_not_found
+from commands.sentences_loras import dataset_kept, training_has_ended, training_not_found
 from commands.views.blocks import Message
 from commands.views.lora_changes import cancelled_training, deleted_lora, noted, renamed, retired, shared
 from commands.views.lora_words import state_text
@@ -120,9 +120,10 @@ def _delete(
     """The LoRA first: who may not delete it, deletes nothing. What it was made of is noted before it is gone."""
     trainings = work.data.get("trainings")
     if trainings is None:
-        versions = [one for one in deps.registry.read_lora(credentials, name) if version in {None, one.version}]
+        known = deps.registry.read_lora(credentials, name)
+        versions = [one for one in known if version in {None, one.version}]
         if not versions:
-            return trouble_message(lora_not_found(f"{name}@{version}", [name]))
+            return trouble_message(no_version(name, version, known))
         trainings = sorted({one.training_id for one in versions if one.training_id is not None})
         work.note(trainings=trainings)
     try:

@@ -290,13 +290,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_there_is() -
     )
     many = ApiRefusal("lora_not_found", given="q", available=tuple(f"l{at}" for at in range(50)))
     assert "and 30 more." in trouble_text(api_trouble(many, None))
-    version = trouble_text(api_trouble(ApiRefusal("lora_not_found", given="ink@9", available=("ink",)), None))
-    assert "`ink` has no such version: `ink@9`. `/finetune card ink`" in version
     assert "There is none yet." in trouble_text(api_trouble(ApiRefusal("lora_not_found"), None))
-    fitting = ApiRefusal("lora_not_fitting", given="ink", allowed="tiny-world")
-    assert "`ink` does not fit the model `large`: it was made for `tiny-world`." in trouble_text(
-        api_trouble(fitting, "large")
-    )
+    facts: dict[str, Any] = {"field": "loras.0.version", "given": "9", "available": ("1", "2")}
+    version = ApiRefusal("lora_not_found", "The LoRA ink has no version 9.", **facts)
+    assert trouble_text(api_trouble(version, None)) == "The LoRA ink has no version 9. It has `@1`, `@2`."
+    fitting = trouble_text(api_trouble(ApiRefusal("lora_not_fitting", "The LoRA <ink> was made for x."), "large"))
+    assert fitting.startswith("The LoRA &lt;ink&gt; was made for x. Name a model that it fits")
     assert "The LoRA `ink@2` could not be used" in trouble_text(job_trouble("lora_unusable", "r1", ["ink@2"]))
     assert "One of the LoRAs (`a@1`, `b@2`)" in trouble_text(job_trouble("lora_unusable", "r1", ["a@1", "b@2"]))
 
