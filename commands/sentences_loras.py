@@ -105,6 +105,15 @@ def training_has_ended(name: str, state: str) -> Trouble:
     )
 
 
+def training_under_way(name: str, state: str) -> Trouble:
+    """It is open, so there is nothing to delete yet."""
+    return Trouble(
+        f"The training of {code(name)} is under way: {state}.",
+        f"Cancel it first: {code(f'/finetune cancel {name}')}.",
+        can_retry=False,
+    )
+
+
 def training_not_in_state(message: str) -> Trouble:
     """What was asked is not possible as the training stands."""
     return Trouble(
@@ -118,7 +127,7 @@ def dataset_kept(reference: str) -> Trouble:
     """The LoRA is deleted; what it was trained on could not be."""
     return Trouble(
         "The LoRA is deleted, but not all pictures that it was trained on: that was refused.",
-        "Whoever submitted the training, or an Easel admin, can delete it: `/finetune list`.",
+        "An Easel admin can delete the training by its id, which `/finetune list` or its thread shows.",
         reference,
         can_retry=False,
     )

@@ -33,7 +33,9 @@ def finetune(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
     view = Message.from_json(noted) if noted is not None else _outcome(deps, invocation, work, reference)
     if noted is None:
         work.note(answer=view.to_json())
-    answer(deps, invocation, view)
+    if not answer(deps, invocation, view) and view.has_pictures:
+        # Slack takes no file in such an answer: the words say enough.
+        answer(deps, invocation, view.without_pictures())
     work.finish(answer=None)
 
 

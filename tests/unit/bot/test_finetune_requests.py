@@ -223,6 +223,10 @@ def test_a_card_without_its_picture_is_still_a_card(stage: Stage) -> None:
     stage.pictures.gone = True
     stage.work(asking("card mascot@1"))
     assert "*mascot@1*" in told(stage) and "slack_file" not in told(stage)
+    stage.pictures.gone = False
+    stage.slack.refuses_files_in_blocks = True
+    stage.work(asking("card mascot@1", key="ask-4"))
+    assert "*mascot@1*" in told(stage) and "slack_file" not in told(stage)
     stage.work(asking("card mascot@9", key="ask-2"))
     assert "has no version 9. It has `@2`, `@1`." in told(stage)
     stage.work(asking("card masct", key="ask-3"))
@@ -357,6 +361,19 @@ def test_a_data_set_that_is_kept_is_said(stage: Stage) -> None:
     stage.work(asking("delete mascot"))
     assert "The LoRA is deleted, but not all pictures that it was trained on" in answered(stage)
     assert "mascot" not in stage.registry.loras["T1"]
+
+
+def test_a_training_is_deleted_by_its_id_when_it_has_ended(stage: Stage) -> None:
+    denied = stage.registry.add_training("T1", "hero", TrainingState.DENIED)
+    running = stage.registry.add_training("T1", "hero", TrainingState.RUNNING)
+    stage.work(asking(f"delete {denied.training_id}"))
+    assert "The training of `hero` is deleted, with the pictures" in answered(stage)
+    stage.work(asking(f"delete {running.training_id}", key="ask-2"))
+    assert "is under way: running. Cancel it first" in answered(stage)
+    stage.work(asking("delete trn-" + "a" * 26, key="ask-3"))
+    assert "There is no such training here" in answered(stage)
+    states = [stage.registry.trainings[one.training_id].state for one in (denied, running)]
+    assert states == [TrainingState.DELETED, TrainingState.RUNNING]
 
 
 @pytest.mark.parametrize(
