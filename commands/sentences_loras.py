@@ -69,7 +69,7 @@ def lora_file_unusable(message: str) -> Trouble:
     """The uploaded file is no LoRA for that model; `message` is the backend's own sentence."""
     return Trouble(
         _said(message, "This file is not a LoRA for that model."),
-        "It takes one safetensors file, as diffusers or kohya's tools write it, made for the chosen model.",
+        "Choose the .safetensors file of a LoRA that was made for that model.",
         can_retry=False,
     )
 

@@ -420,7 +420,7 @@ def test_an_import_is_read_from_slack_checked_and_listed(stage: Stage) -> None:
 def test_a_file_that_is_no_lora_is_refused_with_the_reason(stage: Stage) -> None:
     stage.slack.people_files["F1"] = b"PK\x03\x04" + b"pickled" * 4
     stage.work(importing())
-    assert "This is a pickle, which can carry programs. It takes one safetensors file" in told(stage)
+    assert "This is a pickle, which can carry programs. Choose the .safetensors file" in told(stage)
     assert "ink" not in stage.registry.loras["T1"]
 
 
