@@ -12,10 +12,11 @@ import pytest
 from backend_lambda.contract.loras import LoraScope
 from backend_lambda.contract.training_state import TrainingState
 from bot.invocation import Kind
+from commands.views.action_ids import LORA_SELECT
 from deploy.local.slack.acting_member import ActingMember
 from deploy.local.slack.client_types import Message
 from tests.fakes.bot_workspace import BotInWorkspace
-from tests.scenario.signed_interactions import press_signed
+from tests.scenario.signed_interactions import press_signed, send_signed
 
 SAFETENSORS = (2).to_bytes(8, "little") + b"{}"
 
@@ -44,8 +45,9 @@ def bot(running: BotInWorkspace) -> BotInWorkspace:
     training = running.registry.add_training(running.team, "mascot", TrainingState.SUCCEEDED, running.grace.id)
     for _ in range(2):
         running.registry.add_lora(running.team, "mascot", running.grace.id, training_id=training.training_id)
-    for view in running.ada.views() + running.grace.views():
-        (running.ada if view in running.ada.views() else running.grace).close_view(view, is_all=True)
+    for member in (running.ada, running.grace):
+        for view in member.views()[-1:]:
+            member.close_view(view, is_all=True)
     return running
 
 
@@ -144,6 +146,21 @@ def test_the_form_offers_what_the_member_may_use_and_keeps_versions_in_edit(
     bot.work()
     [own] = bot.grace.views()
     assert [one["value"] for one in bot.grace.suggestions(own, "lora", "")] == ["mascot", "secret"]
+
+
+@pytest.mark.parametrize("view", [None, {}, {"private_metadata": ""}, {"private_metadata": "[]"}])
+def test_a_type_ahead_without_a_place_offers_nothing(bot: BotInWorkspace, view: dict[str, Any] | None) -> None:
+    payload = {
+        "type": "block_suggestion",
+        "team": {"id": bot.team},
+        "user": {"id": bot.ada.id, "team_id": bot.team},
+        "action_id": LORA_SELECT,
+        "block_id": "lora",
+        "value": "",
+        **({"view": view} if view is not None else {}),
+    }
+    answer = send_signed(bot, payload)
+    assert answer["statusCode"] == 200 and json.loads(answer["body"]) == {"options": []}
 
 
 # ---------------------------------------------------------------- looking after them

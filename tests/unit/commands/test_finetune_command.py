@@ -91,6 +91,13 @@ def test_a_deletion_is_asked_about_first() -> None:
         assert "the pictures that it was trained on" in json.dumps(view.to_json())
 
 
+def test_a_training_is_deleted_by_its_id_and_its_lora_stays() -> None:
+    planned = plan(f"delete {TRAINING_ID}")
+    assert isinstance(planned, ConfirmRegistry)
+    shown = text_of(delete_preview(*split_version(planned.instruction.values["name"]), planned.text))
+    assert "A LoRA that came of it stays" in shown and "retire" not in shown
+
+
 def test_forms_and_help() -> None:
     assert plan("") == plan(" \u200b") == OpenTrainingForm()
     assert plan("help") == plan("share help") == plan("—help") == ShowHelp()
@@ -341,6 +348,24 @@ def test_the_import_form_is_one_that_slack_takes_and_says_what_the_api_takes() -
 def test_what_is_wrong_is_said_beside_the_field(given: dict[str, Any], block: str, sentence: str) -> None:
     read = read_import_form(_state(**given), "tiny")
     assert isinstance(read, dict) and list(read) == [block] and sentence in read[block]
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["file", "name", "value", "files", "id", "size", "model", "x"]), inner, max_size=4
+        )
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["file", "name", "model", "trigger", "note"]), JSON))
+def test_any_state_is_read_or_refused(state: dict[str, Any]) -> None:
+    read = read_import_form(state, "tiny")
+    assert not isinstance(read, dict) or all(read.values())
 
 
 @pytest.mark.parametrize("state", [{}, {"file": None}, {"file": {"value": {"files": [None, {"id": 1}]}}}])
