@@ -25,6 +25,7 @@ MAX_PAGE = 99
 
 LORA = LoraNameOption("name", "The LoRA")
 VERSIONED = VersionedNameOption("name", "The LoRA, or one version of it")
+DELETED = VersionedNameOption("name", "The LoRA, one version of it, or a training's id", hint="name[@version]|id")
 TRAINING = LoraNameOption("name", "What is trained, or the training's id", hint="name|id")
 NEW_NAME = LoraNameOption("new name", "What it shall be called", hint="to new-name", filler=("to", "as"))
 SCOPE = ScopeOption("whom", "Who may use it")
@@ -68,8 +69,8 @@ RETIRE = Subcommand("retire", "No longer offer it; where it is named, it still p
 RESTORE = Subcommand("restore", "Offer it again", (LORA,), 1)
 DELETE = Subcommand(
     "delete",
-    "Delete it, or one version, for good: with the pictures that it was trained on",
-    (VERSIONED,),
+    "Delete it, or one version, or a training by its id, for good: with the pictures that it was trained on",
+    (DELETED,),
     1,
     examples=(("delete mascot@1", "asks first"),),
 )

@@ -35,6 +35,7 @@ from commands.sentences_loras import (
     lora_not_fitting,
     lora_not_found,
     lora_unusable,
+    lora_version_not_found,
     training_not_found,
     training_not_in_state,
 )
@@ -243,9 +244,11 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
         case "access_conflict":
             return access_conflict()
         case "lora_not_found":
+            if (refusal.field or "").split(".")[-1] == "version":
+                return lora_version_not_found(refusal.message, refusal.available)
             return lora_not_found(refusal.given, refusal.available)
         case "lora_not_fitting":
-            return lora_not_fitting(refusal.given, refusal.allowed, model)
+            return lora_not_fitting(refusal.message)
         case "lora_name_taken":
             return lora_name_taken(refusal.given)
         case "lora_file_unusable":

@@ -13,34 +13,39 @@ MESSAGE_CHARS = 300
 
 
 def lora_not_found(given: str | None, available: Sequence[str]) -> Trouble:
-    """No LoRA of that name (or no such version) that the person may use here; `available` are the names there are."""
-    name = (given or "").partition("@")[0]
+    """No LoRA of that name that the person may use here; `available` are the names there are."""
+    name = given or ""
     nearest = nearest_name(name, list(available)) if name else None
     meant = f" Did you mean {code(nearest)}?" if nearest is not None and nearest != name else ""
     listed = ", ".join(code(one) for one in list(available)[:LISTED_NAMES])
     more = f" and {len(available) - LISTED_NAMES} more" if len(available) > LISTED_NAMES else ""
     there = f" There are: {listed}{more}." if listed else " There is none yet."
-    if name and name in available:
-        # The name is right, so the version is not.
-        return Trouble(
-            f"The LoRA {code(name)} has no such version: {code(given or '')}.",
-            f"{code(f'/finetune card {name}')} lists its versions.",
-            can_retry=False,
-        )
-    what = f"There is no LoRA {code(given or '')} that you may use here." if name else "There is no such LoRA here."
+    what = f"There is no LoRA {code(name)} that you may use here." if name else "There is no such LoRA here."
     return Trouble(f"{what}{meant}{there}", "`/finetune list` says more about them.", can_retry=False)
 
 
-def lora_not_fitting(given: str | None, fitting: str | None, model: str | None) -> Trouble:
-    """It was made for another model; `fitting` is that one, `model` the one that was to paint."""
-    what = f"The LoRA {code(given)}" if given else "One of the LoRAs"
-    painter = f"the model {code(model)}" if model else "this model"
-    made_for = f": it was made for {code(fitting)}" if fitting else ""
+def lora_version_not_found(message: str, available: Sequence[str]) -> Trouble:
+    """The LoRA is there, the version is not; `message` is the backend's own sentence, `available` the versions."""
+    listed = ", ".join(code(f"@{one}") for one in list(available)[:LISTED_NAMES])
     return Trouble(
-        f"{what} does not fit {painter}{made_for}.",
+        _said(message, "That LoRA has no such version."),
+        f"It has {listed}." if listed else "`/finetune list` says which versions there are.",
+        can_retry=False,
+    )
+
+
+def lora_not_fitting(message: str) -> Trouble:
+    """It was made for another model; `message` is the backend's own sentence, which names them."""
+    return Trouble(
+        _said(message, "One of the LoRAs was made for another model."),
         "Name a model that it fits with `--model`, or leave it out with `--lora none`.",
         can_retry=False,
     )
+
+
+def not_yours(message: str) -> Trouble:
+    """IAM would allow it, but it is somebody else's; `message` is the backend's own sentence."""
+    return Trouble(_said(message, "Only who made it, or an Easel admin, may do that."), can_retry=False)
 
 
 def lora_unusable(names: Sequence[str], reference: str) -> Trouble:
@@ -62,10 +67,9 @@ def lora_name_taken(given: str | None) -> Trouble:
 
 def lora_file_unusable(message: str) -> Trouble:
     """The uploaded file is no LoRA for that model; `message` is the backend's own sentence."""
-    said = clean(message)
     return Trouble(
-        escape(shorten(said, MESSAGE_CHARS)) if said else "This file is not a LoRA for that model.",
-        "It takes one safetensors file, as diffusers or kohya's tools write it, made for the chosen model.",
+        _said(message, "This file is not a LoRA for that model."),
+        "Choose the .safetensors file of a LoRA that was made for that model.",
         can_retry=False,
     )
 
@@ -95,17 +99,25 @@ def training_not_found(name: str) -> Trouble:
 def training_has_ended(name: str, state: str) -> Trouble:
     """It is final, so there is nothing to cancel."""
     return Trouble(
-        f"The training of {code(name)} is not under way any more: it {state}.",
+        f"The training of {code(name)} is not under way any more: {state}.",
         "`/finetune list` shows what came of it.",
+        can_retry=False,
+    )
+
+
+def training_under_way(name: str, state: str) -> Trouble:
+    """It is open, so there is nothing to delete yet."""
+    return Trouble(
+        f"The training of {code(name)} is under way: {state}.",
+        f"Cancel it first: {code(f'/finetune cancel {name}')}.",
         can_retry=False,
     )
 
 
 def training_not_in_state(message: str) -> Trouble:
     """What was asked is not possible as the training stands."""
-    said = clean(message)
     return Trouble(
-        escape(shorten(said, MESSAGE_CHARS)) if said else "That is not possible as the training stands now.",
+        _said(message, "That is not possible as the training stands now."),
         "`/finetune status` says how it stands.",
         can_retry=False,
     )
@@ -115,7 +127,7 @@ def dataset_kept(reference: str) -> Trouble:
     """The LoRA is deleted; what it was trained on could not be."""
     return Trouble(
         "The LoRA is deleted, but not all pictures that it was trained on: that was refused.",
-        "Whoever submitted the training, or an Easel admin, can delete it: `/finetune list`.",
+        "An Easel admin can delete the training by its id, which `/finetune list` or its thread shows.",
         reference,
         can_retry=False,
     )
@@ -124,3 +136,8 @@ def dataset_kept(reference: str) -> Trouble:
 def changed_meanwhile() -> Trouble:
     """A button carried what Easel had not put there."""
     return Trouble("This can't be done: it is not what Easel offered.", "Type the command again.", can_retry=False)
+
+
+def _said(message: str, otherwise: str) -> str:
+    text = clean(message)
+    return escape(shorten(text, MESSAGE_CHARS)) if text else otherwise

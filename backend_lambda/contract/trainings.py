@@ -5,7 +5,7 @@ A client makes a draft, adds pictures (uploaded to presigned URLs, then checked)
     POST   /trainings                                     `CreateTraining` → `Training` (201)
     GET    /trainings[?state=&next=]                      `TrainingList`, newest first
     GET    /trainings/{id}                                `Training`
-    DELETE /trainings/{id}                                cancels what is open, deletes what is final → `Training`
+    DELETE /trainings/{id}[?only=open]                    cancels what is open, deletes what is final → `Training`
     POST   /trainings/{id}/pictures                       `AddPicture` → `PictureUpload` (201)
     POST   /trainings/{id}/pictures/{picture}/check       → `DatasetPicture`, accepted or refused
     DELETE /trainings/{id}/pictures/{picture}             → `Training`

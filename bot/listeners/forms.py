@@ -38,8 +38,12 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
     @app.options(LORA_SELECT)
     def on_lora_typed(ack: Ack, body: Body) -> None:
         # Not everybody may use every LoRA, nor everywhere: the list is this member's in this channel.
-        origin = FormOrigin.from_metadata(body["view"]["private_metadata"])
-        record = deps.store.get(loras_key(team_of(body), origin.channel, body["user"]["id"]))
+        view = body.get("view") or {}
+        try:
+            channel = FormOrigin.from_metadata(view.get("private_metadata") or "").channel
+        except (KeyError, ValueError, TypeError):
+            channel = ""
+        record = deps.store.get(loras_key(team_of(body), channel, body["user"]["id"]))
         ack(**lora_options(record.data["loras"] if record is not None else [], str(body.get("value") or "")))
 
     @app.view(IMAGINE_FORM)

@@ -18,7 +18,7 @@ from commands.finetune import CONFIRMED, LOOKING, read_registry_text
 from commands.grammar.subcommands import Instruction
 from commands.sentences import Trouble, role_refused
 from commands.sentences_access import confirmed_too_late, role_lacks
-from commands.sentences_loras import changed_meanwhile
+from commands.sentences_loras import changed_meanwhile, not_yours
 from commands.views.blocks import Message
 from commands.views.trouble import trouble_message
 
@@ -33,7 +33,9 @@ def finetune(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
     view = Message.from_json(noted) if noted is not None else _outcome(deps, invocation, work, reference)
     if noted is None:
         work.note(answer=view.to_json())
-    answer(deps, invocation, view)
+    if not answer(deps, invocation, view) and view.has_pictures:
+        # Slack takes no file in such an answer: the words say enough.
+        answer(deps, invocation, view.without_pictures())
     work.finish(answer=None)
 
 
@@ -62,7 +64,10 @@ def _outcome(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
         code = str(refused.body.get("code"))
         log.info("backend refused", extra={"request_key": invocation.request_key, "code": code, "reference": reference})
         if code == "not_allowed":
-            return trouble_message(role_lacks(authorized.admins))
+            # IAM's own refusal is about no field.
+            is_somebody_elses = bool(refused.body.get("field"))
+            message = str(refused.body.get("message") or "")
+            return trouble_message(not_yours(message) if is_somebody_elses else role_lacks(authorized.admins))
         model = str(invocation.fields.get("endpoint") or "") or None
         return trouble_message(refusal_trouble(refused, model, reference))
     offer_loras(deps, invocation, credentials, is_stale=True)

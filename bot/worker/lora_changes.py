@@ -9,7 +9,7 @@ from bot.logs import log
 from bot.ports.backend import ApiRefused, Credentials
 from bot.ports.records import Json
 from bot.worker.deps import WorkerDeps
-from bot.worker.lora_looks import find_training
+from bot.worker.lora_looks import find_training, no_version
 from commands.finetune import (
     CANCEL,
     DELETE,
@@ -24,11 +24,19 @@ from commands.finetune import (
     TRAINING,
     VERSIONED,
 )
-from commands.grammar.lora_names import split_version
+from commands.grammar.lora_names import is_training_id, split_version
 from commands.grammar.subcommands import Instruction
-from commands.sentences_loras import dataset_kept, lora_not_found, training_has_ended, training_not_found
+from commands.sentences_loras import dataset_kept, training_has_ended, training_not_found, training_under_way
 from commands.views.blocks import Message
-from commands.views.lora_changes import cancelled_training, deleted_lora, noted, renamed, retired, shared
+from commands.views.lora_changes import (
+    cancelled_training,
+    deleted_lora,
+    deleted_training,
+    noted,
+    renamed,
+    retired,
+    shared,
+)
 from commands.views.lora_words import state_text
 from commands.views.trouble import trouble_message
 
@@ -55,7 +63,10 @@ def change_registry(
         case CANCEL.path:
             return _cancel(deps, work, credentials, str(values[TRAINING.name]))
         case DELETE.path:
-            return _delete(deps, work, credentials, *split_version(values[VERSIONED.name]), reference)
+            name, version = split_version(values[VERSIONED.name])
+            if is_training_id(name):
+                return _delete_training_alone(deps, credentials, name)
+            return _delete(deps, work, credentials, name, version, reference)
         case RENAME.path:
             return _rename(deps, work, credentials, name, str(values[NEW_NAME.name]))
         case SHARE.path:
@@ -120,9 +131,10 @@ def _delete(
     """The LoRA first: who may not delete it, deletes nothing. What it was made of is noted before it is gone."""
     trainings = work.data.get("trainings")
     if trainings is None:
-        versions = [one for one in deps.registry.read_lora(credentials, name) if version in {None, one.version}]
+        known = deps.registry.read_lora(credentials, name)
+        versions = [one for one in known if version in {None, one.version}]
         if not versions:
-            return trouble_message(lora_not_found(f"{name}@{version}", [name]))
+            return trouble_message(no_version(name, version, known))
         trainings = sorted({one.training_id for one in versions if one.training_id is not None})
         work.note(trainings=trainings)
     try:
@@ -136,6 +148,15 @@ def _delete(
         log.warning("data set kept", extra={"trainings": kept, "reference": reference})
         return trouble_message(dataset_kept(reference))
     return deleted_lora(name, version, len(trainings))
+
+
+def _delete_training_alone(deps: WorkerDeps, credentials: Credentials, training_id: str) -> Message:
+    """One that has ended; what is under way is cancelled by those who say so."""
+    training = deps.registry.read_training(credentials, training_id)
+    if not training.state.is_final:
+        return trouble_message(training_under_way(training.name, state_text(training)))
+    deps.registry.delete_training(credentials, training_id)
+    return deleted_training(training.name)
 
 
 def _delete_training(deps: WorkerDeps, credentials: Credentials, training_id: str) -> bool:

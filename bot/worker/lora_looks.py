@@ -16,14 +16,15 @@ from bot.worker.deps import WorkerDeps
 from commands.finetune import CARD, LIST, MINE, PAGE, TRAINING, VERSIONED
 from commands.grammar.lora_names import is_training_id, split_version
 from commands.grammar.subcommands import Instruction
-from commands.sentences_loras import lora_not_found, training_not_found
+from commands.sentences import Trouble
+from commands.sentences_loras import lora_version_not_found, training_not_found
 from commands.views.blocks import Message
 from commands.views.lora_card import lora_card, training_status
 from commands.views.lora_list import registry_list
 from commands.views.trouble import trouble_message
 
 MOST_LORAS = 1_000
-MOST_TRAININGS = 200
+MOST_TRAININGS = 100
 
 
 def look_up(
@@ -73,10 +74,15 @@ def _card(deps: WorkerDeps, work: Work, credentials: Credentials, name: str, ver
     versions = deps.registry.read_lora(credentials, name)
     shown = _version_of(versions, version)
     if shown is None:
-        return trouble_message(lora_not_found(f"{name}@{version}", [name]))
+        return trouble_message(no_version(name, version, versions))
     title = f"{name}-{shown.version}-samples.png"
     file_id = _samples(deps, work, shown.samples, title, f"Samples of {name}@{shown.version}")
     return lora_card(shown, versions, file_id)
+
+
+def no_version(name: str, version: int | None, versions: Sequence[Lora]) -> Trouble:
+    """The LoRA is there, the version is not."""
+    return lora_version_not_found(f"The LoRA {name} has no version {version}.", [str(one.version) for one in versions])
 
 
 def _version_of(versions: Sequence[Lora], version: int | None) -> Lora | None:

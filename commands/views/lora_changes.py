@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commands.grammar.clean import escape
+from commands.grammar.lora_names import is_training_id
 from commands.trouble import code
 from commands.views.action_ids import FINETUNE_CANCEL, FINETUNE_CONFIRM
 from commands.views.admin_change import done
@@ -17,20 +18,27 @@ if TYPE_CHECKING:
 
 def delete_preview(name: str, version: int | None, text: str) -> Message:
     """What is going to be gone; the deletion itself is behind the button, as `text`."""
+    if is_training_id(name):
+        return _asked(
+            f"The training {code(name)} is going to be deleted for good, with the pictures that it was made of, where "
+            "they are still kept.\nA LoRA that came of it stays.",
+            text,
+        )
     what = f"*{escape(name)}@{version}*, this version alone," if version else f"*{escape(name)}* with all its versions"
-    sentences = [
+    return _asked(
         f"{what} is going to be deleted for good: its file, its samples, and the pictures that it was trained on, "
-        "where they are still kept.",
-        "Pictures that were painted with it stay; jobs that are already running finish.",
-    ]
-    asked = "\n".join(sentences)
+        "where they are still kept.\nPictures that were painted with it stay; jobs that are already running finish.",
+        text,
+        f"{code(f'/finetune retire {name}')} only stops offering it.",
+    )
+
+
+def _asked(asked: str, text: str, instead: str = "") -> Message:
     return message(
         f"Please confirm: {asked}",
         [
             section(asked),
-            context(
-                f"Nothing is deleted yet. Only you see this. {code(f'/finetune retire {name}')} only stops offering it."
-            ),
+            context(f"Nothing is deleted yet. Only you see this. {instead}".strip()),
             actions(
                 [
                     button("Delete", FINETUNE_CONFIRM, text, style="danger"),
@@ -51,6 +59,11 @@ def deleted_lora(name: str, version: int | None, trainings: int) -> Message:
     what = f"{code(f'{name}@{version}')} is deleted" if version else f"{code(name)} is deleted with all its versions"
     data = ", and so are the pictures that it was trained on" if trainings else ""
     return done(f"{what}{data}.")
+
+
+def deleted_training(name: str) -> Message:
+    """It is gone with its pictures."""
+    return done(f"The training of {code(name)} is deleted, with the pictures that it was made of.")
 
 
 def shared(lora: Lora) -> Message:

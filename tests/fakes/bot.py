@@ -187,16 +187,19 @@ class FakeSlack:
     def tell(self, channel: str, thread_ts: str | None, member: str, message: Message) -> None:
         """Show to one."""
         self._check_channel(channel)
+        self._check_files(message)
         self.told.append((member, message))
 
     def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
         """Show to whoever has the URL."""
         if response_url in self.dead_response_urls:
             raise SlackRefused("response_url_404")
+        self._check_files(message)
         (self.replaced if replaces else self.told).append((response_url, message))
 
     def write_to(self, member: str, message: Message) -> None:
         """A direct message."""
+        self._check_files(message)
         self.told.append((f"@{member}", message))
 
     # people

@@ -111,8 +111,11 @@ class FakeRegistry:
         for one in loras:
             versions = self._usable(caller, one["name"], one.get("version"))
             if versions[-1].model != model:
-                facts = {"given": one["name"], "allowed": versions[-1].model}
-                raise ApiRefused(422, {"code": "lora_not_fitting", "message": "no", **facts})
+                made_for = versions[-1].model
+                message = (
+                    f"The LoRA {one['name']} was made for the model {made_for} and does not fit the model {model}."
+                )
+                raise ApiRefused(422, {"code": "lora_not_fitting", "message": message, "given": made_for})
             chosen.append({"name": one["name"], "version": versions[-1].version, "weight": one["weight"]})
         return chosen
 
@@ -249,17 +252,23 @@ class FakeRegistry:
         """Its versions, or the one that is named, oldest first; what the caller may not use is not there."""
         versions = [one for one in self._all(caller).get(name, []) if _may_use(caller, one)]
         found = [one for one in versions if version in {None, one.version}]
-        if not found:
+        if not versions:
             available = sorted(one for one, (*_, newest) in self._all(caller).items() if _may_use(caller, newest))
-            given = name if version is None else f"{name}@{version}"
-            raise ApiRefused(404, {"code": "lora_not_found", "message": "none", "given": given, "available": available})
+            facts: Json = {"message": "none", "field": "name", "given": name, "available": available}
+            raise ApiRefused(404, {"code": "lora_not_found", **facts})
+        if not found:
+            message = f"The LoRA {name} has no version {version}."
+            available = [str(one.version) for one in versions]
+            facts = {"message": message, "field": "version", "given": str(version), "available": available}
+            raise ApiRefused(404, {"code": "lora_not_found", **facts})
         return found
 
     def _owned(self, credentials: Credentials, caller: Caller, name: str, version: int | None = None) -> list[Lora]:
         versions = self._usable(caller, name, version)
         is_admin = json.loads(credentials.session_token)["role_arn"].endswith(ADMIN_ROLE)
         if versions[-1].owner.member != caller.member and not is_admin:
-            raise ApiRefused(403, {"code": "not_allowed", "message": "Only its owner or an admin may do that."})
+            message = "Only who made this LoRA or an admin may change it."
+            raise ApiRefused(403, {"code": "not_allowed", "message": message, "field": "name", "given": name})
         return versions
 
     def _training(self, caller: Caller, training_id: str) -> Training:

@@ -35,6 +35,11 @@ def press_signed(
             {"action_id": ADMIN_CONFIRM, "block_id": "b", "value": value, "action_ts": "2.1", "type": "button"}
         ],
     }
+    return send_signed(bot, payload)
+
+
+def send_signed(bot: BotInWorkspace, payload: dict[str, Any]) -> dict[str, Any]:
+    """Any interaction; the proxy response."""
     body = urlencode({"payload": json.dumps(payload)})
     timestamp = str(int(time.time()))
     signature = hmac.new(SIGNING_SECRET.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256).hexdigest()

@@ -91,6 +91,13 @@ def test_a_deletion_is_asked_about_first() -> None:
         assert "the pictures that it was trained on" in json.dumps(view.to_json())
 
 
+def test_a_training_is_deleted_by_its_id_and_its_lora_stays() -> None:
+    planned = plan(f"delete {TRAINING_ID}")
+    assert isinstance(planned, ConfirmRegistry)
+    shown = text_of(delete_preview(*split_version(planned.instruction.values["name"]), planned.text))
+    assert "A LoRA that came of it stays" in shown and "retire" not in shown
+
+
 def test_forms_and_help() -> None:
     assert plan("") == plan(" \u200b") == OpenTrainingForm()
     assert plan("help") == plan("share help") == plan("—help") == ShowHelp()
@@ -290,13 +297,12 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_what_there_is() -
     )
     many = ApiRefusal("lora_not_found", given="q", available=tuple(f"l{at}" for at in range(50)))
     assert "and 30 more." in trouble_text(api_trouble(many, None))
-    version = trouble_text(api_trouble(ApiRefusal("lora_not_found", given="ink@9", available=("ink",)), None))
-    assert "`ink` has no such version: `ink@9`. `/finetune card ink`" in version
     assert "There is none yet." in trouble_text(api_trouble(ApiRefusal("lora_not_found"), None))
-    fitting = ApiRefusal("lora_not_fitting", given="ink", allowed="tiny-world")
-    assert "`ink` does not fit the model `large`: it was made for `tiny-world`." in trouble_text(
-        api_trouble(fitting, "large")
-    )
+    facts: dict[str, Any] = {"field": "loras.0.version", "given": "9", "available": ("1", "2")}
+    version = ApiRefusal("lora_not_found", "The LoRA ink has no version 9.", **facts)
+    assert trouble_text(api_trouble(version, None)) == "The LoRA ink has no version 9. It has `@1`, `@2`."
+    fitting = trouble_text(api_trouble(ApiRefusal("lora_not_fitting", "The LoRA <ink> was made for x."), "large"))
+    assert fitting.startswith("The LoRA &lt;ink&gt; was made for x. Name a model that it fits")
     assert "The LoRA `ink@2` could not be used" in trouble_text(job_trouble("lora_unusable", "r1", ["ink@2"]))
     assert "One of the LoRAs (`a@1`, `b@2`)" in trouble_text(job_trouble("lora_unusable", "r1", ["a@1", "b@2"]))
 
@@ -342,6 +348,24 @@ def test_the_import_form_is_one_that_slack_takes_and_says_what_the_api_takes() -
 def test_what_is_wrong_is_said_beside_the_field(given: dict[str, Any], block: str, sentence: str) -> None:
     read = read_import_form(_state(**given), "tiny")
     assert isinstance(read, dict) and list(read) == [block] and sentence in read[block]
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["file", "name", "value", "files", "id", "size", "model", "x"]), inner, max_size=4
+        )
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(["file", "name", "model", "trigger", "note"]), JSON))
+def test_any_state_is_read_or_refused(state: dict[str, Any]) -> None:
+    read = read_import_form(state, "tiny")
+    assert not isinstance(read, dict) or all(read.values())
 
 
 @pytest.mark.parametrize("state", [{}, {"file": None}, {"file": {"value": {"files": [None, {"id": 1}]}}}])
