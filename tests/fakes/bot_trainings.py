@@ -134,7 +134,7 @@ class FakeTrainingApi:
         if wanted.name in self.taken_names:
             raise ApiRefused(409, {"code": "lora_name_taken", "message": "taken", "field": "name"})
         if wanted.endpoint not in {one.name for one in self.trainables}:
-            raise ApiRefused(422, {"code": "no_training_here", "message": "no", "field": "endpoint"})
+            raise ApiRefused(404, {"code": "endpoint_not_found", "message": "no", "field": "endpoint"})
         chosen = OFFER.presets[wanted.preset].model_copy(update=wanted.options.model_dump(exclude_none=True))
         training = Training(
             training_id=training_id,
