@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from backend_lambda.lora_record import UPLOAD_LIFETIME, file_key, upload_key
 from backend_lambda.webhooks.retries import TRIES, WAITS
 from deploy.cloudformation import TEMPLATE
 
@@ -184,3 +185,22 @@ def test_whoever_notes_an_endpoints_pace_can_change_nothing_else_of_it(resources
         assert statement["Action"] == ["dynamodb:UpdateItem"]
         attributes = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
         assert attributes == ["name", "paced_jobs", "paced_ms", "paced_work"]
+
+
+def test_tables_are_encrypted_restorable_and_kept(resources: dict[str, Any]) -> None:
+    for name, table in of_type(resources, "AWS::DynamoDB::Table").items():
+        properties = table["Properties"]
+        assert properties["SSESpecification"]["SSEEnabled"], name
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_uploads_expire_when_their_names_do(resources: dict[str, Any]) -> None:
+    [rule] = [
+        rule
+        for rule in resources["PicturesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        if rule.get("Prefix") == upload_key("", "").split("/")[0] + "/"
+    ]
+    assert rule["Status"] == "Enabled"
+    assert timedelta(days=rule["ExpirationInDays"]) == UPLOAD_LIFETIME
+    assert not file_key("T1", "trn-1").startswith(rule["Prefix"])
