@@ -12,6 +12,7 @@ from backend_lambda.contract.errors import JobFailure
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
 from backend_lambda.usage import Count
+from endpoint.contract import LoraWeights
 
 NOT_BEGUN = -1
 """`step` of a job that has reported no progress."""
@@ -24,7 +25,8 @@ class JobRecord:
     `due_at` is when a sweeper looks at it next; None says that it is settled: final, announced, nothing left to do.
     `attempts` counts the starts that were tried, the last one at `attempted_at`; `step` is the last one reported.
     `output_location` and `failure_location` are where SageMaker says it puts its answer. `holds` is what the job has
-    of the limits' counters: reserved while it is open, used once it is final.
+    of the limits' counters: reserved while it is open, used once it is final. `loras` are what `settings.loras`
+    names, as the endpoint gets it.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class JobRecord:
     model_seconds: float | None = None
     failure: JobFailure | None = None
     holds: tuple[Count, ...] = ()
+    loras: tuple[LoraWeights, ...] = ()
 
     @property
     def prefix(self) -> str:

@@ -12,7 +12,10 @@ from backend_lambda.contract.endpoints import EndpointStatus
 from backend_lambda.contract.events import JobEvent
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobPicture
+from backend_lambda.contract.training_estimate import TrainingOffer
+from backend_lambda.contract.training_events import TrainingEvent
 from backend_lambda.job_record import JobChanges, JobRecord
+from backend_lambda.lora_store import LoraFiles, LoraStore
 from backend_lambda.usage import Count, Reservation, Usage
 from endpoint.contract import ModelCard
 
@@ -154,8 +157,19 @@ class PictureStore(Protocol):
 class EventBus(Protocol):
     """Where the backend announces what happened."""
 
-    def publish(self, event: JobEvent) -> None:
+    def publish(self, event: JobEvent | TrainingEvent) -> None:
         """Hand the event over. Raises `PublishFailed`."""
+
+
+@dataclass(frozen=True)
+class TrainingMachine:
+    """What trains LoRAs for an endpoint's model. `warm_pool_seconds` > 0 keeps an instance for the next training; it is
+    0 where `offer.spot`: SageMaker allows one of both.
+    """
+
+    offer: TrainingOffer
+    image_uri: str
+    warm_pool_seconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,13 +177,14 @@ class CatalogEntry:
     """An endpoint that people can name, the SageMaker endpoint behind it, and its model's card.
 
     `pace` is how long it has taken of late: seconds for one step of one picture of a million pixels. None before its
-    first job.
+    first job. `training` is None where nothing can be trained on it.
     """
 
     name: str
     sagemaker_endpoint_name: str
     card: ModelCard
     pace: float | None = None
+    training: TrainingMachine | None = None
 
 
 class EndpointCatalog(Protocol):
@@ -297,4 +312,16 @@ class SubmittingPorts(StartingPorts):
     access: AccessReader
     recent_access: AccessReader
     """May lag five seconds behind: nothing is refused by it alone."""
+    loras: LoraStore
     pick_seed: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class LoraPorts:
+    """What it takes to keep LoRAs."""
+
+    store: LoraStore
+    files: LoraFiles
+    catalog: EndpointCatalog
+    access: AccessReader
+    clock: Clock

@@ -1,7 +1,8 @@
 """Joins the use cases with AWS. The only place that reads the environment.
 
 Every function of the backend has the same variables (see `Settings`), but for the one that delivers webhooks
-(`DeliverySettings`). The API's function has those of `WebhookSettings` too. What each is allowed to do:
+(`DeliverySettings`). The API's function has those of `WebhookSettings`, `LoraSettings` and `TrainingSettings` too, the
+sweeper and the one that follows trainings those of the latter two. What each is allowed to do:
 
 ===================  ==============================================================================================
 function             IAM actions, and their resources
@@ -14,14 +15,21 @@ api                  dynamodb:GetItem, PutItem, UpdateItem (jobs table), Query (
                      (grants table), Query, PutItem (audit table); s3:GetObject, PutObject, DeleteObject (tenants/*);
                      sagemaker:InvokeEndpointAsync, DescribeEndpoint (the stack's endpoints); dynamodb:GetItem, Query,
                      PutItem, UpdateItem, DeleteItem (webhooks table); kms:GenerateDataKey (tokens key): it seals
-                     secrets and can't open them
+                     secrets and can't open them; dynamodb:GetItem, Query, PutItem, DeleteItem (LoRAs table);
+                     s3:GetObject, PutObject, DeleteObject (uploads/*); dynamodb:GetItem, PutItem, UpdateItem
+                     (trainings table), Query (its index `by_tenant`); sagemaker:CreateTrainingJob, AddTags,
+                     DescribeTrainingJob, StopTrainingJob (the stack's training jobs); iam:PassRole (the training role)
 events.completions   dynamodb:GetItem, UpdateItem (jobs table), UpdateItem (usage and endpoints tables); s3:GetObject
-                     (tenants/*, async/*), PutObject and DeleteObject (tenants/*); with picture moderation
-                     rekognition:DetectModerationLabels, which reads the pictures with these rights
-events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*)
+                     (tenants/*/jobs/*, async/*), PutObject and DeleteObject (tenants/*/jobs/*); with picture
+                     moderation rekognition:DetectModerationLabels, which reads the pictures with these rights
+events.progress      dynamodb:GetItem, UpdateItem (jobs table); s3:GetObject (tenants/*/jobs/*)
 events.installations dynamodb:GetItem, Query, PutItem, UpdateItem (grants table), PutItem (audit table)
 events.sweep         as events.completions, and dynamodb:Query (the jobs table's index `unsettled`);
-                     sagemaker:InvokeEndpointAsync
+                     sagemaker:InvokeEndpointAsync; of trainings and LoRAs as events.trainings, and dynamodb:Query
+                     (the trainings table's index `unsettled`), sagemaker:CreateTrainingJob, AddTags, iam:PassRole
+events.trainings     dynamodb:GetItem, PutItem, UpdateItem (trainings table); dynamodb:GetItem, Query, PutItem (LoRAs
+                     table); s3:GetObject, DeleteObject (tenants/*/trainings/*), DeleteObject (uploads/*), GetObject,
+                     PutObject, DeleteObject (tenants/*/loras/*); sagemaker:DescribeTrainingJob, StopTrainingJob
 events.webhooks      of all the above nothing; dynamodb:Query, GetItem, UpdateItem (webhooks table); kms:Decrypt (tokens
                      key); sqs:SendMessage, ChangeMessageVisibility (its own queue)
 ===================  ==============================================================================================
@@ -45,22 +53,38 @@ from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
+from backend_lambda.aws.dynamodb_loras import DynamoLoraStore
+from backend_lambda.aws.dynamodb_trainings import DynamoTrainingStore
 from backend_lambda.aws.dynamodb_webhooks import DynamoWebhookStore
 from backend_lambda.aws.eventbridge_bus import EventBridgeBus
 from backend_lambda.aws.kms_vault import KmsVault
 from backend_lambda.aws.rekognition_moderation import RekognitionModeration
+from backend_lambda.aws.s3_loras import S3LoraFiles
 from backend_lambda.aws.s3_pictures import S3PictureStore
+from backend_lambda.aws.s3_training_files import S3TrainingFiles
 from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
 from backend_lambda.aws.sagemaker_starter import SageMakerStarter
+from backend_lambda.aws.sagemaker_trainings import SageMakerTrainingJobs
 from backend_lambda.aws.sqs_deliveries import SqsDeliveryQueue
 from backend_lambda.callers import MappedRoles
 from backend_lambda.contract.limits import MAX_SEED
+from backend_lambda.lora_ports import LoraRegistry
 from backend_lambda.moderation.word_list import WordListModeration
 from backend_lambda.outbound.system_resolver import SystemResolver
 from backend_lambda.outbound.webhook_sender import WebhookSender
-from backend_lambda.ports import AccessReader, EndpointMonitor, Moderation, SubmittingPorts, Timing
+from backend_lambda.ports import (
+    AccessReader,
+    EndpointMonitor,
+    LoraPorts,
+    Moderation,
+    StartingPorts,
+    SubmittingPorts,
+    Timing,
+)
 from backend_lambda.recent_access import RecentAccess
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.training_ports import TrainingPorts, TrainingTiming
+from backend_lambda.usecases.register_lora import Registry
 from backend_lambda.webhooks.ports import DeliveryPorts, RegistryPorts
 
 LINK_LIFETIME = timedelta(minutes=15)
@@ -201,16 +225,75 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True)
+class LoraSettings:
+    """What LoRAs add to the environment. `LORAS_TABLE`: DynamoDB table."""
+
+    loras_table: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> LoraSettings:
+        """Raises `SettingsError`."""
+        return cls(*_required(environment, "LORAS_TABLE"))
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What trainings add to the environment. `TRAININGS_TABLE`: DynamoDB table. `MODELS_BUCKET`: S3 bucket with the
+    base models. `TRAINING_ROLE_ARN`: the role that SageMaker trains under. `STACK_NAME`: SageMaker's jobs are called
+    `<stack>-<training id>`.
+    """
+
+    trainings_table: str
+    models_bucket: str
+    training_role_arn: str
+    stack_name: str
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> TrainingSettings:
+        """Raises `SettingsError`."""
+        return cls(*_required(environment, "TRAININGS_TABLE", "MODELS_BUCKET", "TRAINING_ROLE_ARN", "STACK_NAME"))
+
+
+@dataclass(frozen=True)
+class FollowingSettings:
+    """The environment of the functions that bring trainings to their end."""
+
+    backend: Settings
+    loras: LoraSettings
+    trainings: TrainingSettings
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> FollowingSettings:
+        """Raises `SettingsError`."""
+        return cls(
+            *_all_of(
+                lambda: Settings.read(environment),
+                lambda: LoraSettings.read(environment),
+                lambda: TrainingSettings.read(environment),
+            )
+        )
+
+
+@dataclass(frozen=True)
 class ApiSettings:
     """The environment of the API's function."""
 
     backend: Settings
     webhooks: WebhookSettings
+    loras: LoraSettings
+    trainings: TrainingSettings
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> ApiSettings:
         """Raises `SettingsError`."""
-        return cls(*_all_of(lambda: Settings.read(environment), lambda: WebhookSettings.read(environment)))
+        return cls(
+            *_all_of(
+                lambda: Settings.read(environment),
+                lambda: WebhookSettings.read(environment),
+                lambda: LoraSettings.read(environment),
+                lambda: TrainingSettings.read(environment),
+            )
+        )
 
 
 def _required(environment: Mapping[str, str], *names: str) -> list[str]:
@@ -268,27 +351,90 @@ def clients() -> Clients:
 
 
 @lru_cache(maxsize=1)
-def ports() -> SubmittingPorts:
-    """Everything the use cases need. Clients are made when they are first used, so what a function does not use costs
-    it nothing.
+def ports() -> StartingPorts:
+    """Everything that it takes to look after jobs. Clients are made when they are first used, so what a function does
+    not use costs it nothing.
     """
     given, client = settings(), clients()
     access = access_ports().store
-    recent_access = RecentAccess(access)
-    return SubmittingPorts(
+    return StartingPorts(
         jobs=DynamoJobStore(client.of("dynamodb"), given.jobs_table, given.usage_table),
         pictures=S3PictureStore(client.of("s3"), given.pictures_bucket, LINK_LIFETIME),
         bus=EventBridgeBus(client.of("events"), given.event_bus),
         clock=SystemClock(),
         timing=given.timing,
-        moderation=moderation(access, recent_access),
+        moderation=moderation(access, recent_access()),
         paces=DynamoPaceBook(client.of("dynamodb"), given.endpoints_table),
         starter=SageMakerStarter(client.of("sagemaker-runtime"), given.pictures_bucket, given.timing),
-        catalog=DynamoEndpointCatalog(client.of("dynamodb"), given.endpoints_table),
-        access=access,
-        recent_access=recent_access,
-        pick_seed=lambda: SystemRandom().randint(0, MAX_SEED),
     )
+
+
+@lru_cache(maxsize=1)
+def submitting_ports() -> SubmittingPorts:
+    """And to take new ones."""
+    loras = lora_ports()
+    return SubmittingPorts(
+        **vars(ports()),
+        catalog=loras.catalog,
+        access=access_ports().store,
+        recent_access=recent_access(),
+        pick_seed=lambda: SystemRandom().randint(0, MAX_SEED),
+        loras=loras.store,
+    )
+
+
+@lru_cache(maxsize=1)
+def lora_ports() -> LoraPorts:
+    """Everything that the registry of LoRAs needs."""
+    given, client = settings(), clients()
+    return LoraPorts(
+        store=DynamoLoraStore(client.of("dynamodb"), LoraSettings.read(os.environ).loras_table),
+        files=S3LoraFiles(client.of("s3"), given.pictures_bucket, LINK_LIFETIME),
+        catalog=DynamoEndpointCatalog(client.of("dynamodb"), given.endpoints_table),
+        access=access_ports().store,
+        clock=SystemClock(),
+    )
+
+
+def lora_registry() -> LoraRegistry:
+    """Where trainings list what they have made. Its function needs `LORAS_TABLE`; dynamodb:GetItem, Query, PutItem on
+    that table; s3:GetObject and DeleteObject on its own files, PutObject and DeleteObject on `tenants/*/loras/*`.
+    """
+    loras = lora_ports()
+    return Registry(loras.store, loras.files)
+
+
+@lru_cache(maxsize=1)
+def training_ports() -> TrainingPorts:
+    """Everything that trainings need."""
+    given, own, client = settings(), TrainingSettings.read(os.environ), clients()
+    job_ports = ports()
+    return TrainingPorts(
+        trainings=DynamoTrainingStore(client.of("dynamodb"), own.trainings_table, given.audit_table),
+        files=S3TrainingFiles(client.of("s3"), given.pictures_bucket, LINK_LIFETIME),
+        jobs=SageMakerTrainingJobs(
+            client.of("sagemaker"),
+            stack=own.stack_name,
+            role_arn=own.training_role_arn,
+            pictures_bucket=given.pictures_bucket,
+            models_bucket=own.models_bucket,
+        ),
+        bus=job_ports.bus,
+        clock=job_ports.clock,
+        catalog=lora_ports().catalog,
+        moderation=job_ports.moderation,
+        access=access_ports().store,
+        loras=lora_registry(),
+        timing=TrainingTiming(),
+        pick_seed=lambda: SystemRandom().randint(0, MAX_SEED),
+        wait=time.sleep,
+    )
+
+
+@lru_cache(maxsize=1)
+def recent_access() -> AccessReader:
+    """What access was a moment ago."""
+    return RecentAccess(access_ports().store)
 
 
 def moderation(access: AccessReader, recent_access: AccessReader) -> Moderation:

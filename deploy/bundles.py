@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 FOLDERS = {
     "bot": ("bot", "commands", "backend_lambda/contract"),
-    "backend": ("backend_lambda", "endpoint/contract.py"),
+    "backend": ("backend_lambda", "endpoint/contract.py", "endpoint/training_contract.py"),
 }
 """What each bundle carries of this repository. torch and the Slack SDK's users stay apart by construction."""
 

@@ -10,8 +10,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from backend_lambda.access_ports import AccessPorts
 from backend_lambda.callers import Caller, MappedRoles, Standing, no_own_roles, read_caller
-from backend_lambda.ports import EndpointMonitor, SubmittingPorts
+from backend_lambda.ports import EndpointMonitor, LoraPorts, SubmittingPorts
 from backend_lambda.stack_roles import stack_roles
+from backend_lambda.training_ports import TrainingPorts
 from backend_lambda.webhooks.ports import RegistryPorts
 
 
@@ -28,6 +29,8 @@ class Backend:
     standing: Standing
     region: str
     webhooks: RegistryPorts
+    loras: LoraPorts
+    trainings: TrainingPorts
 
 
 def backend_of(router: Router) -> Backend:

@@ -31,6 +31,15 @@ STATUSES = {
     ErrorCode.GUARDRAIL_TOO_LONG: 422,
     ErrorCode.BLOCKED_WORDS: 422,
     ErrorCode.WEBHOOK_NOT_FOUND: 404,
+    ErrorCode.LORA_NOT_FOUND: 404,
+    ErrorCode.LORA_NOT_FITTING: 422,
+    ErrorCode.LORA_NAME_TAKEN: 409,
+    ErrorCode.LORA_FILE_UNUSABLE: 422,
+    ErrorCode.TRAINING_NOT_FOUND: 404,
+    ErrorCode.TRAINING_NOT_IN_STATE: 409,
+    ErrorCode.PICTURES_MISSING: 422,
+    ErrorCode.SELF_APPROVAL: 409,
+    ErrorCode.NO_TRAINING_HERE: 422,
     ErrorCode.ENDPOINT_UNAVAILABLE: 503,
     ErrorCode.TOO_MANY_REQUESTS: 429,
     ErrorCode.INTERNAL: 500,
@@ -131,6 +140,12 @@ def _allowed(kind: str, context: Mapping[str, Any], field: str | None) -> str:
             return f"at least {context['min_length']} characters long"
         case "string_pattern_mismatch" if field == "aspect_ratio":
             return "two whole numbers such as 3:2"
+        case "string_pattern_mismatch" if _last(field) == "name":
+            return "made of small letters, digits and hyphens, a letter or digit first"
+        case "string_pattern_mismatch" if _last(field) == "trigger":
+            return "one word without < > @ # : | ` * _ ~"
+        case "string_pattern_mismatch" if _last(field) == "channel":
+            return "made of letters and digits"
         case "string_pattern_mismatch":
             return "made of letters, digits and . _ : / + = @ -"
         case "string_type" | "string_unicode":
@@ -160,6 +175,11 @@ def _allowed(kind: str, context: Mapping[str, Any], field: str | None) -> str:
             return "a JSON object"
         case _:
             return "something else"
+
+
+def _last(field: str | None) -> str:
+    """The name of a field without where it is."""
+    return (field or "").rpartition(".")[2]
 
 
 def _sentence(text: str) -> str:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic import BaseModel
 
 from backend_lambda import wiring
-from backend_lambda.api import audit, endpoints, grants, jobs, limits, webhooks, words
+from backend_lambda.api import audit, endpoints, grants, jobs, limits, loras, trainings, webhooks, words
 from backend_lambda.api.body import admit, parse_body
 from backend_lambda.api.context import Backend
 from backend_lambda.api.errors import answer, describe_invalid, describe_refusal
@@ -18,6 +18,14 @@ from backend_lambda.callers import UnknownCaller
 from backend_lambda.contract.access import BlockedWords, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorBody, ErrorCode
 from backend_lambda.contract.jobs import SubmitJob
+from backend_lambda.contract.loras import ChangeLora, ImportLora
+from backend_lambda.contract.trainings import (
+    AddPicture,
+    CreateTraining,
+    DecideTraining,
+    SubmitTraining,
+    TrainingPolicy,
+)
 from backend_lambda.contract.webhooks import RegisterWebhook
 from backend_lambda.ports import ModerationUnavailable, StoreBusy
 from backend_lambda.usecases.describe_failure import new_reference
@@ -37,6 +45,18 @@ PATHS = {
     "/words": {"GET", "PUT"},
     "/webhooks": {"GET", "POST"},
     "/webhooks/<webhook_id>": {"DELETE"},
+    "/loras": {"GET", "POST"},
+    "/loras/<name>": {"GET", "PATCH", "DELETE"},
+    "/loras/<name>/check": {"POST"},
+    "/trainings": {"GET", "POST"},
+    "/trainings/<training_id>": {"GET", "DELETE"},
+    "/trainings/<training_id>/pictures": {"POST"},
+    "/trainings/<training_id>/pictures/<picture_id>": {"DELETE"},
+    "/trainings/<training_id>/pictures/<picture_id>/check": {"POST"},
+    "/trainings/<training_id>/submission": {"POST"},
+    "/trainings/<training_id>/approval": {"POST"},
+    "/trainings/<training_id>/self-approval": {"POST"},
+    "/training-policy": {"GET", "PUT"},
 }
 BODIES: dict[str, type[BaseModel]] = {
     "endpoints": SubmitJob,
@@ -44,8 +64,18 @@ BODIES: dict[str, type[BaseModel]] = {
     "denies": PutDeny,
     "words": BlockedWords,
     "webhooks": RegisterWebhook,
+    "loras": ImportLora,
+    "PATCH loras": ChangeLora,
+    "trainings": CreateTraining,
+    "trainings pictures": AddPicture,
+    "trainings submission": SubmitTraining,
+    "trainings approval": DecideTraining,
+    "trainings self-approval": DecideTraining,
+    "training-policy": TrainingPolicy,
 }
-"""What a request's body should be, by the first part of its path."""
+"""What a request's body should be, by the first part of its path; with the method before it, or the third part behind
+it, where that matters.
+"""
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=parse_body)
 app.include_router(jobs.router)
@@ -55,19 +85,23 @@ app.include_router(grants.router)
 app.include_router(audit.router)
 app.include_router(words.router)
 app.include_router(webhooks.router)
+app.include_router(loras.router)
+app.include_router(trainings.router)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request of API Gateway's proxy integration."""
     given = wiring.api_settings().backend
     backend = Backend(
-        ports=wiring.ports(),
+        ports=wiring.submitting_ports(),
         monitor=wiring.monitor(),
         mapped_roles=given.mapped_roles,
         access=wiring.access_ports(),
         standing=wiring.role_register().standing,
         region=given.region,
         webhooks=wiring.registry_ports(),
+        loras=wiring.lora_ports(),
+        trainings=wiring.training_ports(),
     )
     return respond(event, context, backend)
 
@@ -102,7 +136,9 @@ def _refused(refusal: Refusal) -> Response[str]:
 
 
 def _invalid(error: RequestValidationError) -> Response[str]:
-    return answer(describe_invalid(error, BODIES.get(app.current_event.path.split("/")[1])))
+    _, part, *more = app.current_event.path.split("/")
+    keys = (f"{app.current_event.http_method} {part}", f"{part} {more[1]}" if len(more) > 1 else part, part)
+    return answer(describe_invalid(error, next((BODIES[key] for key in keys if key in BODIES), None)))
 
 
 def _unknown_caller(error: UnknownCaller) -> Response[str]:
@@ -114,7 +150,7 @@ def _busy(_: StoreBusy) -> Response[str]:
     return answer(
         ErrorBody(
             code=ErrorCode.TOO_MANY_REQUESTS,
-            message="Too many requests count against the same limits just now. Try again in a few seconds.",
+            message="Too many requests change the same thing just now. Try again in a few seconds.",
         )
     )
 

@@ -35,7 +35,8 @@ LIST_PARAMETERS = ("limit", "member", "next", "state")
         "Records the job and hands it to the model; the pictures come later (read the job, or listen on the bus). "
         "The same idempotency key from the same tenant answers the same job; with another request it is a conflict. "
         "`context` is not compared: the first one stays. A job that the endpoint refuses for good is answered in state "
-        "`failed`. Where a limit is reached, `limit` says which, and nothing is counted."
+        "`failed`. Of each of `loras` the version that is named paints, or the newest; the settings say which. Where a "
+        "limit is reached, `limit` says which, and nothing is counted."
     ),
     response_description="The job, accepted or further",
     responses=errors(
@@ -43,6 +44,8 @@ LIST_PARAMETERS = ("limit", "member", "next", "state")
         Job,
         ErrorCode.MALFORMED_REQUEST,
         ErrorCode.ENDPOINT_NOT_FOUND,
+        ErrorCode.LORA_NOT_FOUND,
+        ErrorCode.LORA_NOT_FITTING,
         ErrorCode.IDEMPOTENCY_CONFLICT,
         ErrorCode.TOO_LARGE,
         ErrorCode.INVALID_REQUEST,

@@ -33,6 +33,8 @@ def document() -> dict[str, Any]:
                 Tag(name="endpoints", description="The models that can be asked."),
                 Tag(name="limits", description="How much of it is left."),
                 Tag(name="access", description="Who may do what, and what was changed about it."),
+                Tag(name="loras", description="What was trained or imported, to paint with."),
+                Tag(name="trainings", description="Training LoRAs on a team's own pictures."),
                 Tag(name="webhooks", description="Being told of events."),
             ],
             security_schemes={

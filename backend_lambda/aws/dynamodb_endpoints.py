@@ -1,4 +1,5 @@
-"""The catalog of endpoints in DynamoDB: hash key `name`; `sagemaker_endpoint_name`; `card`, a `ModelCard` as JSON.
+"""The catalog of endpoints in DynamoDB: hash key `name`; `sagemaker_endpoint_name`; `card`, a `ModelCard` as JSON;
+`training`, a `TrainingOffer` with `image_uri` and `warm_pool_seconds` as JSON, where something can be trained on it.
 
 `paced_jobs`, `paced_ms`, `paced_work` are sums over the jobs of late: how many, their milliseconds, their work in steps
 of a thousand pixels.
@@ -6,6 +7,7 @@ of a thousand pixels.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -14,7 +16,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from backend_lambda.aws.clients import Client
-from backend_lambda.ports import CatalogEntry
+from backend_lambda.contract.training_estimate import TrainingOffer
+from backend_lambda.ports import CatalogEntry, TrainingMachine
 from endpoint.contract import ModelCard
 
 logger = logging.getLogger(__name__)
@@ -110,7 +113,21 @@ def _read(item: Mapping[str, Any]) -> CatalogEntry | None:
             sagemaker_endpoint_name=item["sagemaker_endpoint_name"]["S"],
             card=ModelCard.model_validate_json(item["card"]["S"]),
             pace=_pace(item),
+            training=_machine(name, item),
         )
     except (KeyError, ValueError):
         logger.exception("endpoint that can't be read", extra={"endpoint": name})
+        return None
+
+
+def _machine(name: str, item: Mapping[str, Any]) -> TrainingMachine | None:
+    """What can't be read is no offer: the endpoint paints all the same."""
+    if "training" not in item:
+        return None
+    try:
+        found = json.loads(item["training"]["S"])
+        image_uri, warm_pool_seconds = str(found.pop("image_uri")), int(found.pop("warm_pool_seconds", 0))
+        return TrainingMachine(TrainingOffer.model_validate(found), image_uri, warm_pool_seconds)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        logger.exception("an endpoint's training that can't be read", extra={"endpoint": name})
         return None

@@ -6,6 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from backend_lambda.aws.clients import Client
 from backend_lambda.contract.events import SOURCE, JobEvent
+from backend_lambda.contract.training_events import TrainingEvent
 from backend_lambda.ports import PublishFailed
 
 
@@ -16,7 +17,7 @@ class EventBridgeBus:
         self._client = client
         self._bus = bus
 
-    def publish(self, event: JobEvent) -> None:
+    def publish(self, event: JobEvent | TrainingEvent) -> None:
         entry = {
             "EventBusName": self._bus,
             "Source": SOURCE,

@@ -12,6 +12,7 @@ from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture, Owner, Settings
 from backend_lambda.job_record import JobChanges, JobRecord
 from backend_lambda.usage import Count, Measure
+from endpoint.contract import LoraWeights
 
 Attribute = dict[str, str]
 Item = dict[str, Attribute]
@@ -92,6 +93,8 @@ def to_item(record: JobRecord) -> Item:
         "fingerprint": _text(record.fingerprint),
         "created_at": _time(record.created_at),
     }
+    if record.loras:
+        item["loras"] = _text(json.dumps([lora.model_dump(mode="json") for lora in record.loras]))
     return item | {name: value for name, value in to_attributes(changing).items() if value is not None}
 
 
@@ -131,4 +134,5 @@ def from_item(item: Mapping[str, Attribute]) -> JobRecord:
         holds=tuple(
             Count(counter, Measure(measure), amount) for counter, measure, amount in json.loads(text("holds") or "[]")
         ),
+        loras=tuple(LoraWeights.model_validate(lora) for lora in json.loads(text("loras") or "[]")),
     )

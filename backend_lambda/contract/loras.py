@@ -8,7 +8,8 @@
     POST   /loras/{name}/check            → `Lora`: the uploaded file is read, checked and listed
 
 A LoRA belongs to its tenant, and there to everybody, to a channel's or to one member's. A name is one LoRA within a
-tenant; training or importing the same name again makes its next version, where the owner or an admin does it.
+tenant; training or importing the same name again makes its next version, where its owner does it. What was trained is
+everybody's at first, for somebody has approved it; what was imported is its importer's alone until it is shared.
 """
 
 from __future__ import annotations

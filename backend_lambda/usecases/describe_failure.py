@@ -13,6 +13,7 @@ from endpoint.contract import EndpointError, EndpointErrorCode
 
 SENTENCES = {
     JobFailureCode.INVALID_REQUEST: "The model can't work with these settings.",
+    JobFailureCode.LORA_UNUSABLE: "A LoRA can't be used: it was deleted meanwhile, or it does not fit the model.",
     JobFailureCode.OUT_OF_MEMORY: "The model ran out of memory. A smaller size or fewer pictures may work.",
     JobFailureCode.MODEL_FAILED: "The model failed while it was painting.",
     JobFailureCode.STORAGE_FAILED: "The pictures could not be stored.",
@@ -24,6 +25,7 @@ SENTENCES = {
 
 _CODES = {
     EndpointErrorCode.INVALID_REQUEST: JobFailureCode.INVALID_REQUEST,
+    EndpointErrorCode.LORA_UNUSABLE: JobFailureCode.LORA_UNUSABLE,
     EndpointErrorCode.OUT_OF_MEMORY: JobFailureCode.OUT_OF_MEMORY,
     EndpointErrorCode.STORAGE_FAILED: JobFailureCode.STORAGE_FAILED,
 }
@@ -49,8 +51,8 @@ def describe_endpoint_error(error: EndpointError) -> JobFailure:
     message = None
     if error.code is EndpointErrorCode.UNAVAILABLE:
         message = _UNAVAILABLE
-    elif error.code is EndpointErrorCode.INVALID_REQUEST:
-        # Only the model knows what it can't do; its contract promises a sentence for people.
+    elif error.code in {EndpointErrorCode.INVALID_REQUEST, EndpointErrorCode.LORA_UNUSABLE}:
+        # Only the endpoint knows what it can't do, or which LoRA it can't use; its contract promises a sentence.
         message = " ".join(error.message.split())[:_LONGEST_MESSAGE] or None
     reference = error.reference if error.reference and re.fullmatch(r"[\w.:-]{1,64}", error.reference) else None
     return describe(code, message, reference)

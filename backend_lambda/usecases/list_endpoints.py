@@ -26,6 +26,7 @@ def list_endpoints(catalog: EndpointCatalog, monitor: EndpointMonitor) -> Endpoi
                 default_guidance_scale=card.default_guidance_scale,
                 max_steps=card.max_steps,
                 max_pixels=card.max_pixels,
+                training=entry.training.offer if entry.training is not None else None,
             )
         )
     return EndpointList(endpoints=found)

@@ -88,3 +88,69 @@ class WebhookNotFound(Refusal):
     """No such webhook, or another tenant's."""
 
     code = ErrorCode.WEBHOOK_NOT_FOUND
+
+
+class LoraNotFound(Refusal):
+    """No such LoRA, another tenant's, or none that the caller may use; `available` lists names."""
+
+    code = ErrorCode.LORA_NOT_FOUND
+
+
+class LoraNotFitting(Refusal):
+    """It was made for another model: `given` is that one's name, `allowed` the endpoint's."""
+
+    code = ErrorCode.LORA_NOT_FITTING
+
+
+class LoraNameTaken(Refusal):
+    """The name is another LoRA's."""
+
+    code = ErrorCode.LORA_NAME_TAKEN
+
+
+class LoraFileUnusable(Refusal):
+    """What was uploaded is no LoRA for that model, or nothing was."""
+
+    code = ErrorCode.LORA_FILE_UNUSABLE
+
+
+class NotYourLora(Refusal):
+    """It is neither the caller's, nor is the caller an admin."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
+class TrainingNotFound(Refusal):
+    """No such training, or another tenant's."""
+
+    code = ErrorCode.TRAINING_NOT_FOUND
+
+
+class TrainingNotInState(Refusal):
+    """What was asked is not possible as the training stands: `given` says how it stands."""
+
+    code = ErrorCode.TRAINING_NOT_IN_STATE
+
+
+class PicturesMissing(Refusal):
+    """Too few or too many pictures."""
+
+    code = ErrorCode.PICTURES_MISSING
+
+
+class SelfApproval(Refusal):
+    """Who submitted it decides on the route for that, where a policy allows it."""
+
+    code = ErrorCode.SELF_APPROVAL
+
+
+class NotAllowed(Refusal):
+    """It is somebody else's to do, whatever IAM says."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
+class NoTrainingHere(Refusal):
+    """The endpoint's model can't be trained."""
+
+    code = ErrorCode.NO_TRAINING_HERE

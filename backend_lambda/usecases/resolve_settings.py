@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from math import sqrt
 
-from backend_lambda.contract.jobs import Settings, SubmitJob
+from backend_lambda.contract.jobs import Settings, SubmitJob, UsedLora
 from backend_lambda.contract.limits import MAX_ASPECT, MAX_SEED, MAX_SIDE, MIN_SIDE
 from backend_lambda.usecases.applicable_limits import ApplicableLimits, Ceiling
 from backend_lambda.usecases.limit_sentences import allows_at_most
@@ -17,13 +17,18 @@ NO_LIMITS = ApplicableLimits()
 
 
 def resolve_settings(
-    request: SubmitJob, card: ModelCard, pick_seed: Callable[[], int], limits: ApplicableLimits = NO_LIMITS
+    request: SubmitJob,
+    card: ModelCard,
+    pick_seed: Callable[[], int],
+    limits: ApplicableLimits = NO_LIMITS,
+    loras: Sequence[UsedLora] = (),
 ) -> Settings:
     """The request with the model's defaults filled in, or with what `limits` allow where that is less. Raises
     `FieldRefused` for what this model can't do and for what is asked for beyond the limits.
 
     An aspect ratio becomes the size that fits it best at about the model's native number of pixels. Sides are always
-    multiples of the model's `size_multiple`, and the size is never over its `max_pixels`.
+    multiples of the model's `size_multiple`, and the size is never over its `max_pixels`. `loras` are the request's,
+    each with its version.
     """
     steps = _steps(request, card, limits)
     if limits.max_pixels is not None and limits.max_pixels.most < card.max_pixels:
@@ -39,6 +44,7 @@ def resolve_settings(
         seeds=[(seed + picture) % (MAX_SEED + 1) for picture in range(request.pictures)],
         steps=steps,
         guidance_scale=guidance,
+        loras=list(loras),
     )
 
 

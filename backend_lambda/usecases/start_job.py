@@ -87,5 +87,6 @@ def _request(record: JobRecord, ports: StartingPorts) -> GenerateRequest:
         seeds=settings.seeds,
         steps=settings.steps,
         guidance_scale=settings.guidance_scale,
+        loras=list(record.loras),
         output=OutputLocation(bucket=ports.pictures.bucket, prefix=record.prefix),
     )

@@ -30,6 +30,7 @@ from backend_lambda.usecases.refusals import (
     WordsBlocked,
 )
 from backend_lambda.usecases.reserve_usage import reserve
+from backend_lambda.usecases.resolve_loras import resolve_loras
 from backend_lambda.usecases.resolve_settings import resolve_settings
 from backend_lambda.usecases.start_job import claim_start, start_job
 
@@ -41,8 +42,8 @@ def submit_job(caller: Caller, endpoint: str, request: SubmitJob, ports: Submitt
     answers the job that there is, whatever is refused by now, and starts it again where whoever recorded it did not get
     that far.
 
-    Raises `EndpointNotFound`, `FieldRefused`, `WordsBlocked`, `LimitReached`, or `IdempotencyConflict` where the key
-    came with another request.
+    Raises `EndpointNotFound`, `FieldRefused`, `LoraNotFound`, `LoraNotFitting`, `WordsBlocked`, `LimitReached`, or
+    `IdempotencyConflict` where the key came with another request.
     """
     entry = ports.catalog.find(endpoint)
     if entry is None:
@@ -87,7 +88,8 @@ def _record(
             allowed=", ".join(limits.models.names) or "none",
             available=list(limits.models.names),
         )
-    settings = resolve_settings(request, entry.card, ports.pick_seed, limits)
+    loras = resolve_loras(caller, request.loras, entry.card.name, ports.loras, ports.pictures.bucket)
+    settings = resolve_settings(request, entry.card, ports.pick_seed, limits, [lora.used for lora in loras])
     _check_prompt(caller, settings.prompt, ports.moderation)
     reserved = reserve(limits, caller, settings, entry.pace, now)
     reservations = [reservation for _, reservation in reserved]
@@ -106,6 +108,7 @@ def _record(
         attempts=1,
         attempted_at=now,
         holds=tuple(reservation.count for reservation in reservations),
+        loras=tuple(lora.weights for lora in loras),
     )
     try:
         return record, ports.jobs.create(record, reservations)
@@ -156,4 +159,7 @@ def fingerprint(endpoint: str, request: SubmitJob) -> str:
     may have a new message to fill, and must get its job all the same.
     """
     asked = request.model_dump(mode="json", exclude={"idempotency_key", "context"})
+    if not asked["loras"]:
+        # As it was told before there were LoRAs: a repeated request must find a job from then.
+        del asked["loras"]
     return hashlib.sha256(json.dumps([endpoint, asked], sort_keys=True).encode()).hexdigest()

@@ -36,6 +36,7 @@ from tests.contract.test_backend_endpoints import TINY_ENTRY, put_entry
 from tests.contract.test_backend_event_bus import Listener, listen
 from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, manifest_of
 from tests.fakes.backend_events import completion_message, progress_message, request, sqs_batch
+from tests.fakes.backend_trainings import FakeTrainings
 
 
 @pytest.fixture
@@ -75,6 +76,7 @@ def ports(
         access=access,
         recent_access=access,
         pick_seed=lambda: 7,
+        loras=FakeBackend().loras,
     )
 
 
@@ -99,6 +101,8 @@ def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Cl
         standing=RoleRegister(access, SystemClock()).standing,
         region="us-east-1",
         webhooks=FakeBackend().webhooks.registry,
+        trainings=FakeTrainings().ports,
+        loras=FakeBackend().lora_ports,
     )
     return Api(backend)
 
@@ -198,17 +202,17 @@ def test_the_sweeper_starts_what_a_throttle_left_and_finds_what_no_completion_to
     job_id = answer["job_id"]
 
     later = _later(ports, timedelta(minutes=2))
-    assert sweep(None, later) == {"queued": 1}
+    assert sweep(None, later, FakeTrainings().ports) == {"queued": 1}
     record = ports.jobs.get(job_id)
     assert record is not None
     assert record.failure_location is not None
     manifest = manifest_of(record).model_dump_json().encode()
     ports.pictures.write(record.prefix + MANIFEST_NAME, manifest, "application/json")
-    assert sweep(None, later) == {}
+    assert sweep(None, later, FakeTrainings().ports) == {}
     much_later = _later(ports, timedelta(hours=3))
-    assert sweep(None, much_later) == {"succeeded": 1}
+    assert sweep(None, much_later, FakeTrainings().ports) == {"succeeded": 1}
     assert [event.event_id for event in listener.received(1)] == [f"{job_id}:succeeded"]
-    assert sweep(None, much_later) == {}
+    assert sweep(None, much_later, FakeTrainings().ports) == {}
 
 
 def _later(ports: SubmittingPorts, time: timedelta) -> SubmittingPorts:

@@ -22,6 +22,7 @@ from backend_lambda.ports import (
     CatalogEntry,
     EndpointCondition,
     JobPage,
+    LoraPorts,
     ModerationUnavailable,
     OverLimit,
     Overtaken,
@@ -34,6 +35,7 @@ from backend_lambda.ports import (
     Verdict,
 )
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.training_ports import TrainingPorts
 from backend_lambda.usage import Count, Measure, Reservation, Usage, used_of
 from endpoint.contract import (
     CANCELLED_NAME,
@@ -49,6 +51,7 @@ from endpoint.contract import (
     Timings,
 )
 from tests.fakes.backend_access import FakeAccessStore, access_ports
+from tests.fakes.loras import FakeLoraFiles, FakeLoraStore
 from tests.fakes.webhooks import FakeWebhooks
 
 BUCKET = "easel-pictures"
@@ -346,6 +349,8 @@ class FakeBackend:
     catalog: FakeCatalog = field(default_factory=lambda: FakeCatalog(CatalogEntry("tiny", "easel-tiny", TINY)))
     monitor: FakeMonitor = field(default_factory=FakeMonitor)
     access: FakeAccessStore = field(default_factory=FakeAccessStore)
+    loras: FakeLoraStore = field(default_factory=FakeLoraStore)
+    trainings: TrainingPorts | None = None
     timing: Timing = TIMING
     recent_access: AccessReader = field(init=False)
     moderation: FakeModeration = field(init=False)
@@ -356,6 +361,7 @@ class FakeBackend:
         self.moderation = FakeModeration(self.access, self.recent_access)
         self.paces = FakePaceBook(self.catalog)
         self.webhooks = FakeWebhooks(self.clock)
+        self.lora_files = FakeLoraFiles(self.pictures)
 
     @property
     def access_ports(self) -> AccessPorts:
@@ -372,7 +378,19 @@ class FakeBackend:
             standing=RoleRegister(self.access, self.clock).standing,
             region="us-east-1",
             webhooks=self.webhooks.registry,
+            loras=self.lora_ports,
+            trainings=self.trainings or self._no_trainings(),
         )
+
+    def _no_trainings(self) -> TrainingPorts:
+        # Those fakes are made of these.
+        from tests.fakes.backend_trainings import FakeTrainings
+
+        return FakeTrainings(self, is_offered=False).ports
+
+    @property
+    def lora_ports(self) -> LoraPorts:
+        return LoraPorts(self.loras, self.lora_files, self.catalog, self.access, self.clock)
 
     @property
     def ports(self) -> SubmittingPorts:
@@ -389,6 +407,7 @@ class FakeBackend:
             access=self.access,
             recent_access=self.recent_access,
             pick_seed=lambda: 7,
+            loras=self.loras,
         )
 
     def paint(self, record: JobRecord) -> Manifest:

@@ -96,6 +96,12 @@ NEVER = {
         ("sagemaker:InvokeEndpointAsync", in_region("sagemaker", "endpoint/another")),
         ("sagemaker:InvokeEndpointAsync", f"arn:aws:sagemaker:{REGION}:999988887777:endpoint/{STACK}-tiny"),
     ],
+    "other training jobs": [
+        *((f"sagemaker:{action}", in_region("sagemaker", name))
+          for action in ("CreateTrainingJob", "StopTrainingJob", "DescribeTrainingJob")
+          for name in ("training-job/another", f"training-job/{STACK}-by-hand", f"training-job/{STACK}2-trn-a")),
+        ("iam:PassRole", template().arn("EndpointRole")),
+    ],
     "the API's own configuration": [("apigateway:PATCH", f"arn:aws:apigateway:{REGION}::/restapis/a1b2c3d4e5")],
 }  # fmt: skip
 
@@ -106,7 +112,24 @@ ONLY = {
     ("dynamodb:PutItem", template().arn("JobsTable")): {"ApiRole"},
     ("sagemaker:InvokeEndpointAsync", in_region("sagemaker", f"endpoint/{STACK}-tiny")): {"ApiRole", "SweepRole"},
     ("sns:Publish", template().arn("SuccessTopic")): {"EndpointRole"},
-    ("s3:GetObject", under("ModelsBucket", "tiny/model.safetensors")): {"EndpointRole"},
+    ("s3:GetObject", under("ModelsBucket", "tiny/model.safetensors")): {"EndpointRole", "TrainingRole"},
+    ("sagemaker:CreateTrainingJob", in_region("sagemaker", f"training-job/{STACK}-trn-a")): {"ApiRole", "SweepRole"},
+    ("sagemaker:StopTrainingJob", in_region("sagemaker", f"training-job/{STACK}-trn-a")): {
+        "ApiRole",
+        "SweepRole",
+        "TrainingsRole",
+    },
+    ("dynamodb:PutItem", template().arn("TrainingsTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
+    ("s3:PutObject", under("PicturesBucket", "tenants/T1/trainings/t/progress.json")): {
+        "ApiRole",
+        "SweepRole",
+        "TrainingRole",
+    },
+    ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/l/1.safetensors")): {
+        "ApiRole",
+        "SweepRole",
+        "TrainingsRole",
+    },
     ("sqs:SendMessage", template().arn("InvocationsQueue")): {"SlackRole"},
     ("s3:DeleteObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {
         "ApiRole",

@@ -216,7 +216,7 @@ def test_the_action_to_grant_is_these_routes() -> None:
         for path, methods in PATHS.items()
         for method in methods
         if path.split("/")[1] in {"grants", "denies", "audit", "words"}
-    }
+    } | {"PUT/training-policy"}
     assert {route.replace("/*", "/<kind>/<id>") for route in ROUTES[Action.GRANT]} == routes
 
 

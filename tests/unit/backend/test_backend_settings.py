@@ -12,7 +12,14 @@ import pytest
 
 import backend_lambda
 from backend_lambda import wiring
-from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError, WebhookSettings
+from backend_lambda.wiring import (
+    ApiSettings,
+    DeliverySettings,
+    FollowingSettings,
+    Settings,
+    SettingsError,
+    WebhookSettings,
+)
 from tests.unit.backend.test_api_answers import log  # noqa: F401 - a fixture
 
 WHOLE = {
@@ -73,6 +80,13 @@ def test_a_wrong_value_is_named_alone(name: str, value: str) -> None:
 
 
 WEBHOOKS = {"WEBHOOKS_TABLE": "webhooks", "TOKENS_KEY_ARN": "arn:key", "WEBHOOKS_TO_LOOPBACK": "refused"}
+LORAS = {"LORAS_TABLE": "loras"}
+TRAININGS = {
+    "TRAININGS_TABLE": "trainings",
+    "MODELS_BUCKET": "models",
+    "TRAINING_ROLE_ARN": "arn:aws:iam::123456789012:role/easel-training",
+    "STACK_NAME": "easel",
+}
 
 
 def test_webhooks_to_this_machine_are_off_but_for_the_one_word() -> None:
@@ -89,7 +103,9 @@ def test_webhooks_to_this_machine_are_warned_of_loudly(
     log: io.StringIO,  # noqa: F811
 ) -> None:
     for word, warned in (("admitted", True), ("refused", False)):
-        environment = WHOLE | WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue", "WEBHOOKS_TO_LOOPBACK": word}
+        environment = (
+            WHOLE | WEBHOOKS | LORAS | TRAININGS | {"WEBHOOKS_QUEUE_URL": "https://queue", "WEBHOOKS_TO_LOOPBACK": word}
+        )
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         wiring.api_settings.cache_clear()
@@ -102,10 +118,11 @@ def test_webhooks_to_this_machine_are_warned_of_loudly(
 
 
 def test_what_the_api_and_the_deliveries_miss_is_said_at_once() -> None:
-    assert ApiSettings.read(WHOLE | WEBHOOKS).webhooks == WebhookSettings.read(WEBHOOKS)
+    assert ApiSettings.read(WHOLE | WEBHOOKS | LORAS | TRAININGS).webhooks == WebhookSettings.read(WEBHOOKS)
     assert DeliverySettings.read(WEBHOOKS | {"WEBHOOKS_QUEUE_URL": "https://queue"}).queue_url == "https://queue"
     for read, names in (
-        (ApiSettings.read, {*WHOLE, *WEBHOOKS}),
+        (ApiSettings.read, {*WHOLE, *WEBHOOKS, *LORAS, *TRAININGS}),
+        (FollowingSettings.read, {*WHOLE, *LORAS, *TRAININGS}),
         (DeliverySettings.read, {*WEBHOOKS, "WEBHOOKS_QUEUE_URL"}),
     ):
         with pytest.raises(SettingsError) as error:

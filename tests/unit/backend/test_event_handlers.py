@@ -21,6 +21,7 @@ from backend_lambda.usecases.finish_job import Completion, Outcome
 from backend_lambda.usecases.submit_job import submit_job
 from tests.fakes.backend import ADA, BUCKET, FakeBackend, ask
 from tests.fakes.backend_events import completion_message, progress_message, sqs_batch
+from tests.fakes.backend_trainings import FakeTrainings
 
 
 @pytest.fixture
@@ -156,6 +157,6 @@ def test_the_sweeper_counts_what_it_did(backend: FakeBackend, record: JobRecord)
         def get_remaining_time_in_millis(self) -> int:
             return 60_000
 
-    assert sweep(Context(), backend.ports) == {}
+    assert sweep(Context(), backend.ports, FakeTrainings(backend).ports) == {}
     backend.clock.go_on(record.due_at - record.created_at if record.due_at else pytest.fail("settled"))
-    assert sweep(Context(), backend.ports) == {"failed": 1}
+    assert sweep(Context(), backend.ports, FakeTrainings(backend).ports) == {"failed": 1}

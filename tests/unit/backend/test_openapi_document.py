@@ -46,7 +46,7 @@ def test_every_route_is_signed_and_described(committed: dict[str, Any]) -> None:
     assert committed["security"] == [{"sigv4": []}]
     assert committed["components"]["securitySchemes"]["sigv4"]["x-amazon-apigateway-authtype"] == "awsSigv4"
     operations = [operation for path in committed["paths"].values() for operation in path.values()]
-    assert len(operations) == 17
+    assert len(operations) == 35
     for operation in operations:
         assert operation["summary"]
         assert operation["description"]

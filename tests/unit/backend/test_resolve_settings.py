@@ -34,6 +34,7 @@ def test_defaults_are_the_models() -> None:
         "seeds": [7, 8],
         "steps": 20,
         "guidance_scale": 5.0,
+        "loras": [],
     }
 
 

@@ -9,7 +9,7 @@ from deploy.own_roles import MAX_TRUST_POLICY_CHARS, SESSION_TAGS
 from tests.policies.rendered import API_ARN, Kind, policy_of, template
 from tests.policies.requests import example_of, open_requests, signed_requests
 
-AHEAD = {*ROUTES[Action.TRAIN], *ROUTES[Action.APPROVE], *ROUTES[Action.SCALE]}
+AHEAD = {*ROUTES[Action.SCALE]}
 """Routes that roles are meant for and that the API doesn't have yet."""
 
 

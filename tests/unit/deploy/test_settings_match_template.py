@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from backend_lambda.wiring import ApiSettings, DeliverySettings, Settings, SettingsError
+from backend_lambda.wiring import ApiSettings, DeliverySettings, FollowingSettings, Settings, SettingsError
 from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
 from deploy.cloudformation import TEMPLATE
 
@@ -22,7 +22,8 @@ READERS: dict[str, tuple[str, Callable[[Mapping[str, str]], Any]]] = {
     "CompletionsFunction": ("backend_lambda/wiring.py", Settings.read),
     "ProgressFunction": ("backend_lambda/wiring.py", Settings.read),
     "WorkspacesFunction": ("backend_lambda/wiring.py", Settings.read),
-    "SweepFunction": ("backend_lambda/wiring.py", Settings.read),
+    "SweepFunction": ("backend_lambda/wiring.py", FollowingSettings.read),
+    "TrainingsFunction": ("backend_lambda/wiring.py", FollowingSettings.read),
     "WebhooksFunction": ("backend_lambda/wiring.py", DeliverySettings.read),
 }
 CHOSEN = {"PICTURE_MODERATION": "none", "MODERATION_CONFIDENCE": "80"}
