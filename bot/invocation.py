@@ -32,6 +32,18 @@ class Kind(StrEnum):
     """Answer the admin's question in `command`; nothing changes."""
     ADMIN_CONFIRMED = "admin_confirmed"
     """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
+    REFRESH_TRAINABLES = "refresh_trainables"
+    TRAINING_FORM = "training_form"
+    """Fill the modal `view_id` with the form in `training`, as far as it is."""
+    TRAINING_PICTURES = "training_pictures"
+    """Check the pictures of the form in `training`."""
+    TRAINING_ASK = "training_ask"
+    """Submit the draft of the form in `training`, with its captions."""
+    TRAINING_APPROVE = "training_approve"
+    TRAINING_DENY = "training_deny"
+    """`training` has the reason."""
+    TRAINING_SELF_APPROVE = "training_self_approve"
+    TRAINING_CANCEL = "training_cancel"
     FINETUNE = "finetune"
     """Look up or change LoRAs and trainings as `command` says."""
     FINETUNE_PAGE = "finetune_page"
@@ -57,7 +69,8 @@ class Invocation:
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
     organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
-    button carries, `fields` what a form says. `at` is when Slack asked, in Unix seconds.
+    button carries, `fields` what a form says. `view_id` is the modal that is to show the outcome. `at` is when Slack
+    asked, in Unix seconds.
     """
 
     kind: Kind
@@ -76,6 +89,8 @@ class Invocation:
     enterprise: str = ""
     actor_team: str = ""
     command: str = ""
+    view_id: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 

@@ -6,12 +6,12 @@ from http.client import HTTPException, HTTPMessage
 from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from bot.ports.slack import FileTooLarge, SlackRefused, SlackUnavailable
 
-FILES_HOST = "files.slack.com"
-SLACK_API_HOSTS = frozenset({"slack.com", "www.slack.com"})
+FILE_HOSTS = {"slack.com": "files.slack.com", "slack-gov.com": "files.slack-gov.com"}
+"""By the host of the Web API."""
 DOWNLOAD_SECONDS = 20
 NOT_READABLE = "file_not_readable"
 
@@ -31,8 +31,8 @@ def is_slack_file(url: str, api_url: str) -> bool:
     parts, api = urlsplit(url), urlsplit(api_url)
     if parts.username or parts.password:
         return False
-    if api.hostname in SLACK_API_HOSTS:
-        return parts.scheme == "https" and parts.netloc == FILES_HOST
+    if api.netloc in FILE_HOSTS:
+        return parts.scheme == "https" and parts.netloc == FILE_HOSTS[api.netloc]
     return (parts.scheme, parts.netloc) == (api.scheme, api.netloc)
 
 
@@ -41,7 +41,7 @@ def download(url: str, api_url: str, token: str, most_bytes: int) -> bytes:
     if not is_slack_file(url, api_url):
         raise SlackRefused(NOT_READABLE)
     request = Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - host and scheme were looked at
-    opener = build_opener(_NoRedirects, ProxyHandler({}))
+    opener = build_opener(_NoRedirects)
     try:
         with opener.open(request, timeout=DOWNLOAD_SECONDS) as response:
             content: bytes = response.read(most_bytes + 1)

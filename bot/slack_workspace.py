@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.request import Request, urlopen
@@ -198,6 +198,34 @@ class SlackWorkspace:
     def download(self, file: SlackFile, most_bytes: int) -> bytes:
         """Its bytes, from Slack's file host alone."""
         return download(file.url, self._api_url, self._token.get(), most_bytes)
+
+    def pictures_in_thread(self, channel: str, root_ts: str) -> Sequence[SlackFile]:
+        """The pictures that people have posted in a thread."""
+        found: dict[str, SlackFile] = {}
+        arguments: dict[str, Any] = {"channel": channel, "ts": root_ts, "limit": PAGE}
+        for _ in range(MAX_PAGES):
+            response = call(self._client.conversations_replies, **arguments)
+            for message in response.get("messages") or []:
+                if message.get("bot_id"):
+                    continue
+                files = [_slack_file(file) for file in message.get("files") or []]
+                # While Slack processes a file, it does not say what it is.
+                found |= {file.file_id: file for file in files if _may_be_picture(file)}
+            cursor = (response.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+            arguments["cursor"] = cursor
+        return list(found.values())
+
+    # -------------------------------------------------------------- modals
+
+    def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Replace what a modal shows."""
+        call(self._client.views_update, view_id=view_id, view=dict(view))
+
+
+def _may_be_picture(file: SlackFile) -> bool:
+    return not file.is_deleted and (not file.mimetype or file.mimetype.startswith("image/"))
 
 
 def _slack_file(file: Mapping[str, Any]) -> SlackFile:

@@ -13,6 +13,7 @@ from bot.listeners.admin import asked, shown_change
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.finetune import open_import_form, shown_deletion
 from bot.listeners.forms import open_form
+from bot.listeners.training_forms import open_from_command
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
@@ -24,6 +25,7 @@ from commands.command import (
     ManageRegistry,
     OpenForm,
     OpenImportForm,
+    OpenTrainingForm,
     Paint,
     Refuse,
     ShowHelp,
@@ -54,6 +56,12 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                 _answer(ack, message(text, [section(text)]))
             case OpenForm():
                 _open(ack, body, client, deps)
+            case OpenTrainingForm():
+                trouble = open_from_command(deps, client, body)
+                if trouble is None:
+                    ack()
+                else:
+                    _answer(ack, trouble_message(trouble))
             case Change(instruction):
                 _answer(ack, shown_change(deps, body, instruction))
             case Look(text):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from commands.views.blocks import Message
 
@@ -119,6 +119,18 @@ class SlackPictures(Protocol):
         """Its bytes; raises `FileTooLarge` where there are more."""
         ...
 
+    def pictures_in_thread(self, channel: str, root_ts: str) -> Sequence[SlackFile]:
+        """The pictures that people have posted in a thread, its root included, oldest first."""
+        ...
+
+
+class SlackViews(Protocol):
+    """Modals. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Replace what a modal shows; one that was closed is refused as `not_found`."""
+        ...
+
 
 class SlackPeople(Protocol):
     """Who is who. Every method raises `SlackRefused` or `SlackUnavailable`."""
@@ -128,7 +140,7 @@ class SlackPeople(Protocol):
         ...
 
 
-class Slack(SlackMessages, SlackFiles, SlackPictures, SlackPeople, Protocol):
+class Slack(SlackMessages, SlackFiles, SlackPictures, SlackViews, SlackPeople, Protocol):
     """All of Slack that the worker and the results function use, in one workspace."""
 
 

@@ -12,6 +12,7 @@ from bot.ports.clock import Clock
 from bot.ports.records import RecordStore
 from bot.ports.registry import RegistryApi
 from bot.ports.slack import Slack
+from bot.ports.trainings import TrainingApi
 from bot.worker.authorize import Authority, Authorized
 
 
@@ -30,6 +31,9 @@ class WorkerDeps:
     pictures: Pictures
     clock: Clock
     default_endpoint: str
+    trainings: TrainingApi
+    pictures_at_once: int = 4
+    """So many pictures of a form are checked at the same time."""
 
     @property
     def board(self) -> Board:

@@ -8,8 +8,13 @@ from commands.sentences import ApiRefusal, Trouble, api_trouble
 
 def refusal_trouble(refused: ApiRefused, model: str | None, reference: str) -> Trouble:
     """The sentence for a refusal; `model` is the one that was asked for."""
+    return api_trouble(refusal_of(refused, reference), model)
+
+
+def refusal_of(refused: ApiRefused, reference: str) -> ApiRefusal:
+    """The refusal's facts; `reference` where the backend gave none."""
     body = refused.body
-    refusal = ApiRefusal(
+    return ApiRefusal(
         code=str(body.get("code")),
         message=str(body.get("message") or ""),
         field=body.get("field"),
@@ -19,4 +24,3 @@ def refusal_trouble(refused: ApiRefused, model: str | None, reference: str) -> T
         reference=body.get("reference") or reference,
         limit=body.get("limit"),
     )
-    return api_trouble(refusal, model)

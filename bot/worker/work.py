@@ -18,6 +18,7 @@ from bot.worker.loras import offer_loras, offer_none
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
+from bot.worker.trainings.work import TRAINING_KINDS, refresh_trainables, say, train
 from commands.sentences import not_installed, unexpected
 from commands.views.trouble import trouble_message
 
@@ -26,6 +27,9 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
     """Handle one delivery of an invocation. Whatever it raises, the queue shall deliver it again."""
     if invocation.kind is Kind.REFRESH_MODELS:
         _refresh_models(deps, invocation)
+        return
+    if invocation.kind is Kind.REFRESH_TRAINABLES:
+        refresh_trainables(deps, invocation)
         return
     reference = new_reference()
     names = ("team", "enterprise", "channel", "member", "at")
@@ -39,6 +43,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             paint(deps, invocation, work, reference)
         elif invocation.kind in ADMIN_KINDS:
             administer(deps, invocation, work, reference)
+        elif invocation.kind in TRAINING_KINDS:
+            train(deps, invocation, work, reference)
         elif invocation.kind in FINETUNE_KINDS:
             finetune(deps, invocation, work, reference)
         else:
@@ -55,6 +61,8 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         if is_last_try:
             if invocation.kind in ADMIN_KINDS | FINETUNE_KINDS:
                 answer(deps, invocation, trouble_message(unexpected(reference)))
+            elif invocation.kind in TRAINING_KINDS:
+                say(deps, invocation, unexpected(reference))
             else:
                 give_up(deps, _settled(invocation, work), work, unexpected(reference))
             work.note(gave_up=reference)

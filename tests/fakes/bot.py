@@ -125,6 +125,18 @@ class Uploaded:
     is_deleted: bool = False
 
 
+@dataclass
+class TheirFile:
+    """A file that somebody has uploaded."""
+
+    name: str
+    content: bytes
+    mimetype: str = "image/png"
+    is_deleted: bool = False
+    is_hidden: bool = False
+    """The bot may not see it."""
+
+
 class FakeSlack:
     """Channels, messages and files. A file is ready at the second look at it."""
 
@@ -141,6 +153,10 @@ class FakeSlack:
         self.closed_channels: set[str] = set()
         self.refuses_files_in_blocks = False
         self.never_ready = False
+        self.their_files: dict[str, TheirFile] = {}
+        self.threads: dict[tuple[str, str], list[str]] = {}
+        self.views: dict[str, list[Json]] = {}
+        """What each open modal has shown."""
         self.people_files: dict[str, bytes] = {}
 
     # messages
@@ -197,20 +213,6 @@ class FakeSlack:
 
     # what people have uploaded
 
-    def look_at(self, file_id: str) -> SlackFile:
-        """A file's facts."""
-        content = self.people_files.get(file_id)
-        if content is None:
-            raise SlackRefused("file_not_found")
-        return SlackFile(file_id, f"{file_id}.safetensors", "application/octet-stream", len(content), "https://s/")
-
-    def download(self, file: SlackFile, most_bytes: int) -> bytes:
-        """Its bytes."""
-        content = self.people_files[file.file_id]
-        if len(content) > most_bytes:
-            raise FileTooLarge
-        return content
-
     # files
 
     def reserve(self, name: str, size_bytes: int, alt_text: str) -> UploadTicket:
@@ -247,6 +249,40 @@ class FakeSlack:
     def delete(self, file_id: str) -> None:
         """Delete it."""
         self.files[file_id].is_deleted = True
+
+    # what people have uploaded, and modals
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        if file_id in self.people_files:
+            content = self.people_files[file_id]
+            self.their_files[file_id] = TheirFile(f"{file_id}.safetensors", content, "application/octet-stream")
+        file = self.their_files.get(file_id)
+        if file is None or file.is_hidden:
+            raise SlackRefused("file_not_found")
+        url = f"https://files.slack.com/{file_id}"
+        return SlackFile(file_id, file.name, file.mimetype, len(file.content), url, file.is_deleted)
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes."""
+        content = self.their_files[file.file_id].content
+        if len(content) > most_bytes:
+            raise FileTooLarge
+        return content
+
+    def pictures_in_thread(self, channel: str, root_ts: str) -> list[SlackFile]:
+        """All of them."""
+        self._check_channel(channel)
+        return [self.look_at(file_id) for file_id in self.threads.get((channel, root_ts), [])]
+
+    def update_view(self, view_id: str, view: Json) -> None:
+        """One that is open."""
+        if view_id not in self.views:
+            raise SlackRefused("not_found")
+        for block in view["blocks"]:
+            if block["type"] == "image" and self.refuses_files_in_blocks:
+                raise SlackRefused("invalid_arguments")
+        self.views[view_id].append(json.loads(json.dumps(view)))
 
     # looks
 

@@ -25,6 +25,7 @@ from tests.fakes.bot import (
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeWorkspaces
 from tests.fakes.bot_registry import FakeRegistry
+from tests.fakes.bot_trainings import FakeTrainingApi
 
 MAX_RECEIVES = 5
 
@@ -52,6 +53,7 @@ class Stage:
         self.sessions = FakeSessions()
         self.registry = FakeRegistry(self.clock, self.iam)
         self.api = FakeBackendApi(self.iam, self.access, self.registry)
+        self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
         self._deliveries = 0
 
@@ -70,6 +72,9 @@ class Stage:
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
             default_endpoint="tiny",
+            trainings=plan.wrap(self.trainings),
+            # One after the other: tests count calls.
+            pictures_at_once=1,
         )
 
     def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:

@@ -41,7 +41,7 @@ def test_the_scopes_are_those_of_the_methods_that_the_bot_calls() -> None:
     called = [
         "chat.postMessage", "chat.update", "chat.postEphemeral", "conversations.open", "conversations.history",
         "conversations.replies", "files.getUploadURLExternal", "files.completeUploadExternal", "files.info",
-        "files.delete", "views.open", "usergroups.list",
+        "files.delete", "views.open", "views.update", "usergroups.list",
     ]  # fmt: skip
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
     for method in called:
