@@ -63,7 +63,7 @@ SHARE = Subcommand(
     2,
     examples=(("share mascot with workspace", "everybody may use it from now on"),),
 )
-RENAME = Subcommand("rename", "Call it otherwise; its versions stay", (LORA, NEW_NAME), 2)
+RENAME = Subcommand("rename", "Call it otherwise", (LORA, NEW_NAME), 2)
 NOTED = Subcommand("note", "Write down whose pictures it was made of, and what it may be used for", (LORA, NOTE), 2)
 RETIRE = Subcommand("retire", "No longer offer it; where it is named, it still paints", (LORA,), 1)
 RESTORE = Subcommand("restore", "Offer it again", (LORA,), 1)

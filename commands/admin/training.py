@@ -70,7 +70,7 @@ class KeptOption:
         return str(value)
 
 
-APPROVALS = ApprovalsOption("approvals", "Where requests for approval are posted; off: nowhere")
+APPROVALS = ApprovalsOption("approvals", "Where requests for approval are posted; off: where the training is asked for")
 APPROVAL_DAYS = IntegerOption("approval-days", "How many days a request waits for an answer", 1, MAX_APPROVAL_DAYS)
 KEPT = KeptOption(
     "keep-pictures", "How long the pictures of a training are kept after it; off: not at all", aliases=("keep",)

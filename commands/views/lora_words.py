@@ -40,7 +40,6 @@ def lora_line(lora: Lora) -> str:
         scope_text(lora),
         f"by {member_text(lora.owner.member)}",
         moment(lora.created_at),
-        "retired" if lora.is_retired else "",
     ]
     return " · ".join(phrase for phrase in phrases if phrase)
 

@@ -31,7 +31,7 @@ def policy_sentences(named: Mapping[str, Any]) -> list[str]:
         sentences.append(
             f"Requests for approval are posted in {where}. Easel has to be a member there."
             if where
-            else "Requests for approval are posted nowhere: whoever may approve finds them with `/finetune list`."
+            else "Requests for approval are posted where the training is asked for."
         )
     if "approval_days" in named:
         sentences.append(f"A request that nobody answers is given up after {_days(named['approval_days'])}.")

@@ -314,7 +314,7 @@ def test_a_queue_that_is_down_keeps_the_form_filled(bot: BotInWorkspace, tmp_pat
 
 
 def test_the_policy_is_shown_changed_and_used_as_said(bot: BotInWorkspace, linus: ActingMember) -> None:
-    assert ask(bot, linus, "/imagine-admin training").says("posted nowhere")
+    assert ask(bot, linus, "/imagine-admin training").says("posted where the training is asked for")
     assert bot.ada.run_command("#design", "/imagine-admin training --approvals #random --keep-pictures 30d").ok
     shown = bot.ada.ephemerals("#design")[-1]
     assert shown.buttons == ["Confirm", "Cancel"] and shown.says("Easel has to be a member there")

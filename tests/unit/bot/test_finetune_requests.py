@@ -540,7 +540,7 @@ def test_when_slack_stays_away_the_file_is_asked_for_again(stage: Stage) -> None
 
 def test_the_policy_is_shown_and_changed_in_what_was_named(stage: Stage) -> None:
     stage.work(asking_admin("training", member="U1"))
-    assert "posted nowhere" in told(stage) and "deleted as soon as it has ended" in told(stage)
+    assert "posted where the training is asked for" in told(stage) and "deleted as soon as it has ended" in told(stage)
     stage.work(confirming_admin("training --approvals <#C9|styles> --keep-pictures 30d", key="a"))
     assert "posted in <#C9>" in answered(stage) and "given up after 7 days" in answered(stage)
     stage.work(confirming_admin("training --approval-days 3 --keep-pictures off", key="b"))

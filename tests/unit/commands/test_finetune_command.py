@@ -400,7 +400,7 @@ def test_without_options_the_policy_is_shown() -> None:
     assert read_settled("training") is None
     shown = text_of(policy_message(TrainingPolicy(approvals_place="C9", keep_dataset_days=1).model_dump()))
     assert "posted in <#C9>" in shown and "after 7 days" in shown and "kept for a day" in shown
-    assert "posted nowhere" in text_of(policy_message(TrainingPolicy().model_dump()))
+    assert "posted where the training is asked for" in text_of(policy_message(TrainingPolicy().model_dump()))
 
 
 @pytest.mark.parametrize(
