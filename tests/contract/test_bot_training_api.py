@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -17,19 +18,24 @@ import pytest
 from backend_lambda.api.handler import respond
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import PictureFault, PictureState, Training, TrainingPolicy
-from backend_lambda.training_ports import Upload
+from backend_lambda.events.trainings import handle_message
+from backend_lambda.training_ports import JobStatus, Upload
 from bot.aws.signed_training_api import SignedTrainingApi
-from bot.ports.backend import ApiRefused, ApiUnavailable, Caller, Credentials, Grant
+from bot.invocation import Kind
+from bot.ports.backend import ApiRefused, ApiUnavailable, Caller, Credentials, Grant, PictureGone
 from bot.ports.records import Json
 from bot.ports.trainings import TrainingApi
 from commands.training_offers import Wanted, estimate_for
 from commands.training_order import TrainingOrder
-from tests.fakes.backend_events import request
+from tests.fakes.backend import BUCKET
+from tests.fakes.backend_events import progress_message, request
 from tests.fakes.backend_trainings import FakeTrainings
-from tests.fakes.bot import FakeClock
+from tests.fakes.bot import FakeClock, TheirFile
 from tests.fakes.bot_access import FakeIam, FakeSessions, role_arn
 from tests.fakes.bot_trainings import FakeTrainingApi
 from tests.fakes.training_pictures import BAD, png, write_bad
+from tests.fakes.training_stage import APPROVALS, TrainingStage
+from tests.unit.backend.test_training_routes import job_message
 
 TEAM = "T0EASEL"
 ORDER = TrainingOrder("mascot", "zblx", "tiny", what="mug", options={"rank": 4}, licence_note="our own")
@@ -96,6 +102,20 @@ class BackendWorld:
         self._server.server_close()
 
 
+class StoredPictures:
+    """What the backend has stored."""
+
+    def __init__(self, backend: FakeTrainings) -> None:
+        self._files = backend.files
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """As the bot reads from S3."""
+        found = self._files.read(key, 10_000_000)
+        if bucket != BUCKET or found is None:
+            raise PictureGone(key)
+        return found.content
+
+
 def _handler(backend: FakeTrainings) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _ask(self) -> None:
@@ -105,8 +125,9 @@ def _handler(backend: FakeTrainings) -> type[BaseHTTPRequestHandler]:
                 backend.files.write(unquote(address.path.removeprefix("/put/")), body, "")
                 self._answer(200, b"")
                 return
-            [name] = re.findall(r"Credential=([^/]+)/", self.headers["Authorization"])
-            arn = f"arn:aws:sts::123456789012:assumed-role/easel-admin/{name}"
+            [key] = re.findall(r"Credential=([^/]+)/", self.headers["Authorization"])
+            team, member, *_ = key.split(".")
+            arn = f"arn:aws:sts::123456789012:assumed-role/easel-admin/{team}.{member}"
             query = dict(parse_qsl(address.query)) or None
             path, sent = address.path.removeprefix("/v1"), body.decode() or None
             answer = respond(request(self.command, path, sent, arn=arn, query=query), None, backend.backend.backend)
@@ -300,3 +321,55 @@ def test_an_upload_that_nobody_takes_may_be_tried_again() -> None:
     with pytest.raises(ApiUnavailable) as raised:
         world.api.upload_picture(gone, b"x" * 10)
     assert "secret-key" not in str(raised.value) and json.dumps(str(raised.value))
+
+
+def test_a_whole_life_with_the_backend_behind_the_bot() -> None:
+    """Four pictures at a time, real decoding, real events, both functions of the bot."""
+    world, stage = BackendWorld(), TrainingStage(pictures=8)
+    stage.trainings = world.api  # type: ignore[assignment]
+    stage.pictures_at_once = 4
+    stage.pictures = StoredPictures(world.backend)  # type: ignore[assignment]
+    world.backend.store.policies["T1"] = TrainingPolicy(approvals_place=APPROVALS)
+    stage.slack.their_files["F9"] = TheirFile("again.png", png(1))
+    told: set[str] = set()
+
+    def tell() -> None:
+        for event in world.backend.events():
+            if event.event_id not in told:
+                told.add(event.event_id)
+                detail = event.model_dump(mode="json")
+                envelope = {"source": "easel.backend", "detail-type": type(event).__name__, "detail": detail}
+                stage.clock.sleep(30)
+                assert stage.announce(envelope)
+
+    for number in range(1, 10):
+        kept = stage.slack.their_files[f"F{number}"]
+        stage.slack.their_files[f"F{number}"] = replace(kept, content=png(number % 9 or 1, 128, 128))
+    try:
+        assert stage.work(stage.checking())
+        assert stage.view_says("1 picture can't be used") and stage.view_says("shows the same as")
+        assert stage.work(stage.checking([], key="pictures-2"))
+        assert stage.view["callback_id"] == "easel_training_review" and stage.view_says("*8 pictures*")
+        assert stage.work(stage.asking())
+        tell()
+        training_id = next(iter(world.backend.store.records))
+        assert stage.has_live_buttons() and len(stage.request.file_ids) == 1
+        assert stage.work(stage.decision(Kind.TRAINING_APPROVE, value=training_id))
+        tell()
+        assert not stage.has_live_buttons() and stage.request.says("Approved by <@UADMIN>")
+        status = next(one for one in stage.slack.messages if one.channel == "C1")
+        assert status.says("Waiting for an instance")
+
+        world.backend.jobs.tell(training_id, JobStatus.RUNNING)
+        handle_message(job_message(training_id), world.backend.ports)
+        prefix = world.backend.store.records[training_id].prefix
+        world.backend.files.write(f"{prefix}loss-40.png", b"a plot", "image/png")
+        handle_message(progress_message(BUCKET, world.backend.report_of(training_id, 40)), world.backend.ports)
+        tell()
+        assert status.says("step 40 of") and len(stage.pictures_message.file_ids) == 1
+        world.backend.train_of(training_id)
+        handle_message(job_message(training_id, "Completed", "Completed"), world.backend.ports)
+        tell()
+        assert status.says("is ready") and status.says("/imagine a zblx mug --lora mascot")
+    finally:
+        world.stop()
