@@ -141,7 +141,7 @@ def _buttons(training: Training) -> list[Block]:
     if training.state.is_final:
         return []
     dialog = confirm_dialog(
-        "Cancel this training?", "What has been trained so far is lost. The pictures are deleted.", "Cancel it", "Go on"
+        "Cancel this training?", "What has been trained so far is lost; what has run is charged.", "Cancel it", "Go on"
     )
     return [button("Cancel", CANCEL_TRAINING, training.training_id, confirm=dialog)]
 

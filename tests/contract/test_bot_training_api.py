@@ -309,6 +309,15 @@ def test_cancelling_ends_what_is_open_and_leaves_what_has_ended(world: World) ->
     assert world.api.cancel_training(ada, denied.training_id).state is TrainingState.DENIED
     body = {"key": "F1", "filename": "a.png", "bytes": 10}
     _refused("training_not_in_state", 409, world.api.add_picture, ada, draft.training_id, body)
+    asked = _asked(world, "form-3")
+    assert world.api.cancel_training(world.who("U0GRACE"), asked.training_id).state is TrainingState.CANCELLED
+
+
+def test_a_draft_is_its_makers_alone(world: World) -> None:
+    draft = world.api.create_training(world.who("U0ADA"), _body())
+    grace, body = world.who("U0GRACE"), {"key": "F1", "filename": "a.png", "bytes": 10}
+    _refused("not_allowed", 403, world.api.add_picture, grace, draft.training_id, body)
+    _refused("not_allowed", 403, world.api.submit_training, grace, draft.training_id, {})
 
 
 def test_an_upload_that_nobody_takes_may_be_tried_again() -> None:
