@@ -142,5 +142,6 @@ def _words(deps: WorkerDeps, credentials: Credentials, instruction: Instruction)
 def _training(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:
     before = deps.registry.read_training_policy(credentials)
     wanted = TrainingPolicy.model_validate({**before.model_dump(), **policy_change(instruction.values)})
-    policy = deps.registry.put_training_policy(credentials, wanted) if wanted != before else before
+    # Also where nothing changes by it: IAM shall say whether it may.
+    policy = deps.registry.put_training_policy(credentials, wanted)
     return done("Done.", " ".join(policy_sentences(policy.model_dump())))

@@ -550,5 +550,6 @@ def test_the_policy_is_shown_and_changed_in_what_was_named(stage: Stage) -> None
 
 
 def test_only_who_may_grant_changes_the_policy(stage: Stage) -> None:
-    stage.work(confirming_admin("training --approvals <#C9|styles>", member="U1"))
-    assert "Your IAM role does not allow that" in answered(stage) and stage.registry.policies == {}
+    for text in ("training --approvals <#C9|styles>", "training --approval-days 7"):
+        stage.work(confirming_admin(text, key=text, member="U1"))
+        assert "Your IAM role does not allow that" in answered(stage) and stage.registry.policies == {}
