@@ -48,6 +48,12 @@ class JobNotFound(Refusal):
     code = ErrorCode.JOB_NOT_FOUND
 
 
+class NotAllowed(Refusal):
+    """IAM lets the caller ask, and it is not theirs to decide."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
 class LastAdmin(Refusal):
     """Nobody would be left who may grant."""
 

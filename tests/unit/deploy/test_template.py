@@ -78,6 +78,21 @@ def test_every_working_queue_has_a_dead_letter_queue_with_an_alarm(resources: di
     assert dead <= watched
 
 
+def test_what_the_bus_can_not_deliver_is_kept(resources: dict[str, Any]) -> None:
+    admitted = {
+        (str(statement["Resource"]["Fn::GetAtt"][0]), str(statement["Condition"]["ArnEquals"]["aws:SourceArn"][key][0]))
+        for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+        for key in statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", {})
+    }
+    rules = of_type(resources, "AWS::Events::Rule")
+    # A lost report of progress is followed by the next one.
+    for name in set(rules) - {"ProgressRule"}:
+        for target in rules[name]["Properties"]["Targets"]:
+            assert (str(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]), name) in admitted, name
+
+
 def test_a_queue_waits_six_times_as_long_as_its_function_may_run(resources: dict[str, Any]) -> None:
     for name, function in of_type(resources, "AWS::Serverless::Function").items():
         for event in function["Properties"]["Events"].values():
