@@ -124,8 +124,7 @@ def test_a_channels_guardrail_is_the_session_policy_whichever_grant_decides(stag
     policy = json.loads(authorize(stage).grant.policy)
     [statement] = policy["Statement"]
     assert statement["Effect"] == "Allow" and statement["Action"] == "execute-api:Invoke"
-    api = API_ARN.rpartition(":")[2]
-    assert f"arn:aws:execute-api:*:*:{api}/POST/endpoints/tiny/jobs" in statement["Resource"]
+    assert f"arn:aws:execute-api:*:*:{API_ARN.rpartition(':')[2]}/POST/endpoints/tiny/jobs" in statement["Resource"]
     assert not any("grants" in arn or "endpoints/*" in arn for arn in statement["Resource"])
     assert authorize(stage, channel="C2").grant.policy == ""
 
