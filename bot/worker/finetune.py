@@ -67,7 +67,11 @@ def _outcome(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
             # IAM's own refusal is about no field.
             is_somebody_elses = bool(refused.body.get("field"))
             message = str(refused.body.get("message") or "")
-            return trouble_message(not_yours(message) if is_somebody_elses else role_lacks(authorized.admins, has_guardrail=bool(authorized.grant.policy)))
+            return trouble_message(
+                not_yours(message)
+                if is_somebody_elses
+                else role_lacks(authorized.admins, has_guardrail=bool(authorized.grant.policy))
+            )
         model = str(invocation.fields.get("endpoint") or "") or None
         return trouble_message(refusal_trouble(refused, model, reference))
     offer_loras(deps, invocation, credentials, is_stale=True)
