@@ -19,7 +19,7 @@ def is_only_approver(caller: Caller, entries: Iterable[Entry], now: datetime) ->
     """
     if not caller.is_of_workspace:
         return True
-    counting = [entry for entry in entries if entry.counts_at(now)]
+    counting = [entry for entry in entries if not entry.has_ended(now)]
     denied = {entry.id for entry in counting if entry.effect is Effect.DENY and entry.kind is SubjectKind.MEMBER} | {
         member for entry in counting if entry.effect is Effect.DENY for member in entry.reaches
     }

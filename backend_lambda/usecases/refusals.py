@@ -150,12 +150,6 @@ class SelfApproval(Refusal):
     code = ErrorCode.SELF_APPROVAL
 
 
-class NotAllowed(Refusal):
-    """It is somebody else's to do, whatever IAM says."""
-
-    code = ErrorCode.NOT_ALLOWED
-
-
 class NoTrainingHere(Refusal):
     """The endpoint's model can't be trained."""
 

@@ -110,25 +110,25 @@ ONLY = {
     ("sts:AssumeRole", template().arn("ArtistRole")): {"WorkerRole"},
     ("sts:AssumeRole", "arn:aws:iam::999988887777:role/easel/painter"): {"WorkerRole"},
     ("dynamodb:PutItem", template().arn("JobsTable")): {"ApiRole"},
-    ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole"},
+    # Trainings are finished by their own function, and by the sweeper.
+    ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
     ("dynamodb:Scan", template().arn("LorasTable")): set(),
     # What nobody has looked at yet is for whoever looks at it: no endpoint opens it.
     ("s3:GetObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
     ("s3:PutObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
     ("s3:GetObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
         "ApiRole",
-        "CompletionsRole",
         "EndpointRole",
-        "ProgressRole",
         "ResultsRole",
         "SweepRole",
+        "TrainingsRole",
         "WorkerRole",
     },
     # Not the endpoint's, which anyone's prompt runs on.
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
         "ApiRole",
-        "CompletionsRole",
         "SweepRole",
+        "TrainingsRole",
     },
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {
         "ApiRole",
@@ -146,15 +146,18 @@ ONLY = {
         "TrainingsRole",
     },
     ("dynamodb:PutItem", template().arn("TrainingsTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
+    ("s3:GetObject", under("PicturesBucket", "tenants/T1/trainings/t/dataset/a.png")): {
+        "ApiRole",
+        "ResultsRole",
+        "SweepRole",
+        "TrainingRole",
+        "TrainingsRole",
+        "WorkerRole",
+    },
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/trainings/t/progress.json")): {
         "ApiRole",
         "SweepRole",
         "TrainingRole",
-    },
-    ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/l/1.safetensors")): {
-        "ApiRole",
-        "SweepRole",
-        "TrainingsRole",
     },
     ("sqs:SendMessage", template().arn("InvocationsQueue")): {"SlackRole"},
     ("s3:DeleteObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.access import PutWords
 from backend_lambda.contract.training_events import TrainingFailed, TrainingProgressed
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import (
@@ -34,6 +34,7 @@ from backend_lambda.usecases.refusals import (
     FieldRefused,
     IdempotencyConflict,
     LimitReached,
+    LoraNameTaken,
     NotAllowed,
     NoTrainingHere,
     PicturesMissing,
@@ -65,6 +66,25 @@ def test_a_draft_has_every_setting_and_an_estimate(fakes: FakeTrainings) -> None
     assert training.expires_at == training.created_at + timedelta(days=1)
 
 
+def test_somebody_elses_name_is_refused_before_anything_is_trained(fakes: FakeTrainings) -> None:
+    fakes.loras.taken = {"mascot"}
+    with pytest.raises(LoraNameTaken):
+        create_training(ADA, asked(name="mascot"), fakes.ports)
+    assert list_trainings(ADA, fakes.ports, limit=9, position=None, state=None, mine=False).trainings == []
+    training = create_training(ADA, asked(name="crown"), fakes.ports)
+    for seed in range(3):
+        fakes.send(training, png(seed), key=f"p{seed}")
+    fakes.loras.taken = {"crown"}
+    with pytest.raises(LoraNameTaken):
+        submit_training(ADA, training.training_id, SubmitTraining(), fakes.ports)
+    assert read_training(ADA, training.training_id, fakes.ports).state is TrainingState.DRAFT
+    # The same request again is answered, whatever is refused by now.
+    assert create_training(ADA, asked(name="crown"), fakes.ports).training_id == training.training_id
+    fakes.loras.taken = set()
+    submitted = submit_training(ADA, training.training_id, SubmitTraining(), fakes.ports)
+    assert submitted.state is TrainingState.AWAITING_APPROVAL
+
+
 def test_the_same_key_is_the_same_draft_for_the_same_member_only(fakes: FakeTrainings) -> None:
     first = create_training(ADA, MUG, fakes.ports)
     assert create_training(ADA, MUG, fakes.ports) == first
@@ -75,7 +95,7 @@ def test_the_same_key_is_the_same_draft_for_the_same_member_only(fakes: FakeTrai
     with pytest.raises(IdempotencyConflict):
         create_training(ADA, asked(name="other"), fakes.ports)
     # What would be refused by now is answered all the same.
-    put_words(BOB, BlockedWords(words=["mug"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["mug"]), fakes.backend.access_ports)
     assert create_training(ADA, MUG, fakes.ports) == first
 
 
@@ -105,8 +125,8 @@ def test_what_the_model_can_not_do_is_refused(fakes: FakeTrainings, more: dict[s
 
 @pytest.mark.parametrize("field", ["name", "what", "trigger", "licence_note"])
 def test_blocked_words_hold_for_every_text(fakes: FakeTrainings, field: str) -> None:
-    put_words(BOB, BlockedWords(words=["evil corp"]), fakes.backend.access_ports)
-    put_words(BOB, BlockedWords(words=["evil", "evil corp"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["evil corp"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["evil", "evil corp"]), fakes.backend.access_ports)
     value = "an-evil-corp-mascot" if field in {"name", "trigger"} else "an evil corp mascot"
     with pytest.raises(WordsBlocked) as refused:
         create_training(ADA, asked(**{field: value}), fakes.ports)
@@ -275,7 +295,7 @@ def test_no_more_pictures_than_a_training_takes(fakes: FakeTrainings) -> None:
 
 
 def test_captions_have_the_trigger_and_no_blocked_word(fakes: FakeTrainings) -> None:
-    put_words(BOB, BlockedWords(words=["secret"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["secret"]), fakes.backend.access_ports)
     training = fakes.draft()
     assert fakes.send(training, png(1), caption="  on a\ntable ").caption == "zblx, on a table"
     assert fakes.send(training, png(2), caption="a ZBLX mug").caption == "a ZBLX mug"
