@@ -40,14 +40,15 @@ class OwnRole:
 class TenantAccess:
     """A tenant's grants, denies (also those that ended lately) and blocked words, as they were read.
 
-    `version` counts the changes. `is_settled`: the change that made this version is surely in what was read; only then
-    something may be decided by it that is about to be written.
+    `version` counts the changes; `done` are the idempotency keys of the latest ones. `is_settled`: the change that made
+    this version is surely in what was read; only then something may be decided by it that is about to be written.
     """
 
     entries: tuple[Entry, ...]
     words: BlockedWords
     version: int
     is_settled: bool = True
+    done: tuple[str, ...] = ()
 
     def entry(self, key: str) -> Entry | None:
         """The entry of that key."""
@@ -60,7 +61,7 @@ class AccessChange:
 
     `put` replaces the entry of its key, `removed` is the key of one that goes, `words` replace those there are.
     `speaking`: roles of the customer's own and until when they speak for the tenant (None: without an end; a time that
-    has passed: no longer).
+    has passed: no longer). `done`: the idempotency keys that are remembered from then on.
     """
 
     record: AuditEntry
@@ -68,6 +69,7 @@ class AccessChange:
     removed: str | None = None
     words: BlockedWords | None = None
     speaking: tuple[tuple[OwnRole, datetime | None], ...] = ()
+    done: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ def no_own_roles(account: str, role: str, tenant: str) -> RoleStanding:
 class Caller:
     """`tenant` is the isolation boundary, `member` the person or client inside it, `arn` the principal as IAM names it.
     `channel` and `usergroup` are where the member is and whose limits hold too; empty where the session says none.
+    `is_operator`: whoever deploys Easel, with rights to its tables; never a caller of the API.
 
     A tenant consists of letters, digits and `.:=-`, so that it fits into an S3 key and never contains a slash.
     """
@@ -60,6 +61,7 @@ class Caller:
     arn: str
     channel: str = ""
     usergroup: str = ""
+    is_operator: bool = False
 
     @property
     def is_of_workspace(self) -> bool:

@@ -280,6 +280,8 @@ class Timing:
     """How much later than it must the completion may come."""
     postponement: timedelta = timedelta(seconds=300)
     """A sweeper that failed over a job leaves it alone for this long."""
+    moderation: timedelta = timedelta(hours=1)
+    """For so long after a job's time is up, the moderation is asked again before its pictures are given up."""
     starts: int = 5
     """How often a job is handed over at most."""
 

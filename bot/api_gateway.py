@@ -106,8 +106,8 @@ def _is_event(event: dict[str, Any], body: dict[str, Any]) -> bool:
         return False
     if event["type"] in {"app_uninstalled", "tokens_revoked"}:
         # Of an organisation's installation, they may name no workspace.
-        return bool(team_of(body) or enterprise_of(body))
-    if not team_of(body):
+        return _is_from_somewhere(body)
+    if not _is_from_somewhere(body):
         return False
     if event["type"] not in {"app_mention", "message"}:
         return True
@@ -172,7 +172,12 @@ def _is_view(view: dict[str, Any]) -> bool:
 
 def _has_people(body: dict[str, Any]) -> bool:
     user = body.get("user")
-    return isinstance(user, dict) and _is_id(user.get("id")) and bool(team_of(body))
+    return isinstance(user, dict) and _is_id(user.get("id")) and _is_from_somewhere(body)
+
+
+def _is_from_somewhere(body: dict[str, Any]) -> bool:
+    # Where an organisation's installation is asked, the workspace may be null.
+    return bool(team_of(body) or enterprise_of(body))
 
 
 def _is_id(value: Any) -> bool:

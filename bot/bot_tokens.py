@@ -3,13 +3,12 @@
 Slack on rotation (https://docs.slack.dev/authentication/using-token-rotation): a token lives twelve hours. Refreshing
 it does not end it, but of one installation's tokens only the newest two are good; the refresh token that was used is
 revoked after a short grace period. So two who refresh at once can leave behind a stored token that a third has pushed
-out: a lease in the store keeps them apart. And a refresh whose answer was lost is repeated at once, with the same
-refresh token, while the token from before still works: that is why it is renewed hours before its end.
+out: a lease in the store keeps them apart (`bot.token_renewal`). And a refresh whose answer was lost is repeated soon,
+with the same refresh token, while the token from before still works: that is why it is renewed hours before its end.
 """
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 from bot.installation import BotToken
@@ -18,19 +17,17 @@ from bot.ports.clock import Clock
 from bot.ports.installations import InstallationStore, InstallationsUnavailable, Stored
 from bot.ports.oauth import SlackOAuth
 from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
+from bot.token_renewal import TokenRenewal
 
 RENEW_BEFORE_SECONDS = 2 * 3600.0
-LEASE_SECONDS = 30.0
-"""Longer than refreshing may take."""
 STILL_GOOD_SECONDS = 30.0
 """A token is not used in the last moments before its end."""
 KEPT_SECONDS = 3600.0
 RECHECK_SECONDS = 15.0
+LOST_RECHECK_SECONDS = 2.0
+"""After a refresh without an answer: it is repeated soon, for the refresh token may have been used."""
 POLL_SECONDS = 0.3
 MAX_KEPT = 500
-
-# The refresh token is worth nothing any more. Any other refusal is about the app's own id and secret.
-LOST_CODES = frozenset({"invalid_refresh_token", "invalid_grant", "token_revoked", "token_expired", "account_inactive"})
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,8 @@ class OwnToken:
 class BotTokens:
     """Finds tokens and keeps them in memory until they near their end.
 
-    `patience_seconds`: how long it waits for somebody else who is renewing a token that has ended.
+    `patience_seconds`: how long it waits for somebody else who is renewing a token that has ended. `renews_early`:
+    whether it renews a token that is still good. One without the time to repeat a refresh leaves that to the others.
     """
 
     def __init__(
@@ -62,12 +60,14 @@ class BotTokens:
         clock: Clock,
         own: OwnToken | None = None,
         patience_seconds: float = 10.0,
+        renews_early: bool = True,
     ) -> None:
         self._store = store
-        self._oauth = oauth
+        self._renewal = TokenRenewal(store, oauth, clock)
         self._clock = clock
         self._own = own
         self._patience_seconds = patience_seconds
+        self._renews_early = renews_early
         self._kept: dict[tuple[str, str], Kept] = {}
 
     def token_for(self, team: str, enterprise: str) -> str:
@@ -96,51 +96,31 @@ class BotTokens:
                 raise NotInstalled("not_installed")
             bot = stored.installation.bot
             is_good = bot.token != refused and self._lasts(bot, STILL_GOOD_SECONDS)
-            if is_good and self._lasts(bot, RENEW_BEFORE_SECONDS):
+            if is_good and (self._lasts(bot, RENEW_BEFORE_SECONDS) or not self._renews_early):
                 return self._keep(team, enterprise, bot.token, self._fresh_until(bot))
             if bot.refresh_token is None or stored.revision == revision_that_failed:
                 raise NotInstalled("token_revoked")
+            recheck_seconds = RECHECK_SECONDS
             try:
-                renewed = self._renew(stored)
-            except SlackUnavailable:
-                if not is_good:
-                    raise
-                renewed = None
-            except NotInstalled:
-                if not is_good:
+                renewed = self._renewal.renew(stored)
+            except (SlackRefused, SlackUnavailable) as error:
+                if isinstance(error, NotInstalled) and not is_good:
                     # Unless somebody has installed it anew just now.
                     revision_that_failed = stored.revision
                     continue
+                if not is_good:
+                    raise
                 renewed = None
+                if isinstance(error, SlackUnavailable):
+                    recheck_seconds = LOST_RECHECK_SECONDS
             if renewed is not None:
-                return self._keep(team, enterprise, renewed.token, self._fresh_until(renewed))
+                until = self._fresh_until(renewed.bot) if renewed.is_stored else self._clock.now() + RECHECK_SECONDS
+                return self._keep(team, enterprise, renewed.bot.token, until)
             if is_good:
-                return self._keep(team, enterprise, bot.token, self._clock.now() + RECHECK_SECONDS)
+                return self._keep(team, enterprise, bot.token, self._clock.now() + recheck_seconds)
             if self._clock.now() >= deadline:
                 raise SlackUnavailable("token_not_renewed_yet")
             self._clock.sleep(POLL_SECONDS)
-
-    def _renew(self, stored: Stored) -> BotToken | None:
-        """The renewed and stored token; None where somebody else is at it, or was quicker."""
-        installation, now = stored.installation, self._clock.now()
-        owner = secrets.token_hex(8)
-        try:
-            if stored.lease_until > now or not self._store.lease(stored, owner, now + LEASE_SECONDS, now):
-                return None
-            renewed = self._oauth.refresh(installation.bot.refresh_token or "")
-            if self._store.renew(stored, owner, renewed):
-                log.info("token renewed", extra={"workspace": installation.id})
-                return renewed
-        except InstallationsUnavailable as error:
-            raise SlackUnavailable(f"installations: {error}") from error
-        except SlackRefused as refused:
-            facts = {"workspace": installation.id, "code": refused.code}
-            if refused.code in LOST_CODES:
-                log.warning("token can't be renewed any more", extra=facts)
-                raise NotInstalled(refused.code) from refused
-            log.error("token not renewed", extra=facts)
-            raise
-        return None
 
     def _find(self, team: str, enterprise: str) -> Stored | None:
         try:

@@ -53,7 +53,7 @@ class Kind(StrEnum):
     IMPORT_LORA = "import_lora"
     """Bring in the file that `fields` says."""
     UNINSTALLED = "uninstalled"
-    """Slack says that the app was taken out of the workspace, or (`value` is "org") out of the organisation."""
+    """Slack says that the app was taken out of the workspace, or of its organisation."""
     TOKENS_REVOKED = "tokens_revoked"
     """Slack says that the bot's tokens were revoked there."""
 
@@ -68,9 +68,9 @@ class Invocation:
 
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
-    organisation) that the member belongs to. `message_ts` is the message whose button was pressed and `value` what the
-    button carries, `fields` what a form says. `view_id` is the modal that is to show the outcome. `at` is when Slack
-    asked, in Unix seconds.
+    organisation) that the member belongs to, empty where that is unknown. `message_ts` is the message whose button was
+    pressed and `value` what the button carries, `fields` what a form says. `view_id` is the modal that is to show the
+    outcome. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -96,8 +96,8 @@ class Invocation:
 
     @property
     def is_external(self) -> bool:
-        """Whether the member belongs to another company, and so needs a grant by name."""
-        return bool(self.actor_team) and self.actor_team != self.team
+        """Whether the member needs a grant by name: whoever belongs to another company, or it is not known to which."""
+        return not self.actor_team or self.actor_team != self.team
 
     def to_json(self) -> str:
         """The queue message's body."""

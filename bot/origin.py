@@ -11,18 +11,16 @@ def team_of(body: Body) -> str:
     """The id (`T…`) of the workspace whose installation is asked, or an empty text where the body does not say.
 
     Events in shared channels name the sender's workspace first; the authorization names ours. A form that was opened in
-    a shared channel names the workspace of the installation in its view. With an organisation's installation `team` may
-    be null in interactions; then the member's workspace is meant.
+    a shared channel names the workspace of the installation in its view. With an organisation's installation `team` is
+    null in interactions: `bot.asked_team` fills it in. The member's own workspace says nothing about it.
     """
-    view, user = _object(body, "view"), _object(body, "user")
+    is_senders = body.get("is_ext_shared_channel") is True
     candidates = (
-        view.get("app_installed_team_id"),
-        _object(body, "team").get("id"),
+        object_in(body, "view").get("app_installed_team_id"),
+        object_in(body, "team").get("id"),
         _authorization(body).get("team_id"),
         body.get("context_team_id"),
-        body.get("team_id"),
-        user.get("team_id"),
-        view.get("team_id"),
+        None if is_senders else body.get("team_id"),
     )
     return next((one for one in candidates if isinstance(one, str) and one.startswith("T")), "")
 
@@ -30,19 +28,13 @@ def team_of(body: Body) -> str:
 def enterprise_of(body: Body) -> str:
     """The id (`E…`) of the organisation that the workspace belongs to, or an empty text."""
     candidates = (
-        _object(body, "enterprise").get("id"),
-        _object(body, "team").get("enterprise_id"),
+        object_in(body, "enterprise").get("id"),
+        object_in(body, "team").get("enterprise_id"),
         _authorization(body).get("enterprise_id"),
         body.get("context_enterprise_id"),
         body.get("enterprise_id"),
     )
     return next((one for one in candidates if isinstance(one, str) and one.startswith("E")), "")
-
-
-def is_org_wide(body: Body) -> bool:
-    """Whether the installation that is asked is an organisation's, as far as the body says so."""
-    said = _authorization(body).get("is_enterprise_install", body.get("is_enterprise_install"))
-    return said is True or said == "true"
 
 
 def _authorization(body: Body) -> Body:
@@ -51,6 +43,7 @@ def _authorization(body: Body) -> Body:
     return first if isinstance(first, dict) else {}
 
 
-def _object(body: Body, name: str) -> Body:
+def object_in(body: Body, name: str) -> Body:
+    """The object of that name, or an empty one."""
     value = body.get(name)
     return value if isinstance(value, dict) else {}

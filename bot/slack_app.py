@@ -13,6 +13,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 from slack_bolt.response import BoltResponse
 from slack_sdk import WebClient
 
+from bot.asked_team import name_team
 from bot.bot_tokens import BotTokens
 from bot.listeners.buttons import register_buttons
 from bot.listeners.commands import register_commands
@@ -44,6 +45,7 @@ def build_app(deps: ListenerDeps, signing_secret: str, tokens: BotTokens, api_ur
         return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id)
 
     def bring_client(context: BoltContext, body: dict[str, Any], next: Callable[[], BoltResponse]) -> BoltResponse:
+        name_team(body, deps.store)
         token = WorkspaceToken(tokens, team_of(body), enterprise_of(body))
         context["client"] = hasty_client(token, api_url, API_SECONDS)
         return next()

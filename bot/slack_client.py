@@ -66,7 +66,7 @@ class InstalledClient(WebClient):
 
     def __init__(self, token: WorkspaceToken, **options: Any) -> None:
         # An organisation's token works in many workspaces: many methods ask for which one.
-        super().__init__(token=None, team_id=token.team if token.enterprise else None, **options)
+        super().__init__(token=None, team_id=(token.team or None) if token.enterprise else None, **options)
         self._workspace_token = token
 
     def api_call(self, api_method: str, **arguments: Any) -> SlackResponse:

@@ -18,7 +18,7 @@ Environment (all required, but for those with a default):
 | PICTURES_BUCKET | | x | x | | S3 bucket of the finished pictures |
 | MAX_RECEIVES | | x | x | | the queue's maxReceiveCount; default 5 |
 | EVENT_BUS | | | | x | EventBridge bus that the backend listens on |
-| ADMITTED_WORKSPACES | | | | x | ids of workspaces and organisations that may install, by commas; `*`: any |
+| ADMITTED_WORKSPACES | | x | | x | ids of workspaces and organisations that are served, by commas; `*`: any |
 | AWS_REGION | x | x | x | x | set by Lambda |
 
 IAM, beside logs and traces:
@@ -59,8 +59,9 @@ if TYPE_CHECKING:
 DEFAULT_API_URL = "https://slack.com/api/"
 DEFAULT_MAX_RECEIVES = 5
 
-# While Slack waits its three seconds, a token that has ended must be renewed at the first try.
-HASTY_SECONDS, HASTY_TRIES = 1, 1
+# Slack waits three seconds, so this function renews only what has ended. When the answer is lost the person has to ask
+# again in any case, and the refresh token may be used up: then repeating is worth more than an answer in time.
+HASTY_SECONDS, HASTY_TRIES = 1, 3
 PATIENT_SECONDS, PATIENT_TRIES = 6, 3
 
 
@@ -111,9 +112,10 @@ class SlackSettings(NamedTuple):
 
 
 class WorkerSettings(NamedTuple):
-    """Of the worker."""
+    """Of the worker. `admitted` as in `InstallSettings`."""
 
     tokens: TokenSettings
+    admitted: str
     bot_table: str
     grants_table: str
     api_url: str
@@ -134,9 +136,11 @@ class WorkerSettings(NamedTuple):
             "API_ARN",
             "DEFAULT_ENDPOINT",
             "PICTURES_BUCKET",
+            may_be_empty=("ADMITTED_WORKSPACES",),
         )
         return cls(
             tokens=TokenSettings.read(environment),
+            admitted=environment["ADMITTED_WORKSPACES"],
             bot_table=found["BOT_TABLE"],
             grants_table=found["GRANTS_TABLE"],
             api_url=found["API_URL"],
@@ -168,21 +172,20 @@ class ResultsSettings(NamedTuple):
 
 
 class InstallSettings(NamedTuple):
-    """Of the function behind the install pages. `admitted`: ids, or `*`; nobody may install where it is empty."""
+    """Of the function behind the install pages. `admitted`: ids by commas, or `*`; nobody where it is empty."""
 
     tokens: TokenSettings
     event_bus: str
-    admitted: frozenset[str]
+    admitted: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> InstallSettings:
         """Read it; raises `SettingsMissing`."""
         found = _required(environment, *FOR_TOKENS, "EVENT_BUS", may_be_empty=("ADMITTED_WORKSPACES",))
-        admitted = environment["ADMITTED_WORKSPACES"].split(",")
         return cls(
             tokens=TokenSettings.read(environment),
             event_bus=found["EVENT_BUS"],
-            admitted=frozenset(one.strip() for one in admitted if one.strip()),
+            admitted=environment["ADMITTED_WORKSPACES"],
         )
 
 
@@ -230,7 +233,7 @@ def wire_slack(environment: Mapping[str, str] = os.environ) -> SlackGateway:
         clock=clock,
         default_endpoint=settings.default_endpoint,
     )
-    tokens = _bot_tokens(settings.tokens, secret, oauth, clock, HASTY_SECONDS)
+    tokens = _bot_tokens(settings.tokens, secret, oauth, clock, HASTY_SECONDS, renews_early=False)
     return SlackGateway(
         build_app(deps, secret.signing_secret, tokens, settings.tokens.slack_api_url), secret.signing_secret
     )
@@ -238,6 +241,7 @@ def wire_slack(environment: Mapping[str, str] = os.environ) -> SlackGateway:
 
 def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     """The worker; reads the secret."""
+    from bot.admission import Admission
     from bot.aws.clients import AwsClients
     from bot.aws.dynamo_grants import DynamoGrants
     from bot.aws.dynamo_record_store import DynamoRecordStore
@@ -274,9 +278,11 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     registry = SignedRegistryApi(api_url, clients.region, clock)
     simulator = IamSimulator(clients)
     pictures = S3Pictures(clients, settings.pictures_bucket)
+    admission = Admission.read(settings.admitted, own=secret.team_id if secret.bot_token else "")
 
     def deps_for(invocation: Invocation) -> WorkerDeps:
         return WorkerDeps(
+            admission=admission,
             store=store,
             slack=workspaces.slack_for(invocation.team, invocation.enterprise),
             authority=authority,
@@ -323,6 +329,7 @@ def wire_results(environment: Mapping[str, str] = os.environ) -> ResultsFunction
 
 def wire_install(environment: Mapping[str, str] = os.environ) -> InstallGateway:
     """The function behind the install pages; reads the secret."""
+    from bot.admission import Admission
     from bot.aws.dynamo_install_states import DynamoInstallStates
     from bot.aws.eventbridge_announcer import EventBridgeAnnouncer
     from bot.aws.slack_secret import read_slack_secret
@@ -340,7 +347,7 @@ def wire_install(environment: Mapping[str, str] = os.environ) -> InstallGateway:
         oauth=oauth,
         announcer=EventBridgeAnnouncer(settings.event_bus),
         clock=clock,
-        admitted=settings.admitted,
+        admission=Admission.read(settings.admitted),
         client_id=secret.client_id,
         slack_api_url=settings.tokens.slack_api_url,
     )
@@ -363,12 +370,17 @@ def _oauth(
 
 
 def _bot_tokens(
-    settings: TokenSettings, secret: SlackSecret, oauth: WebSlackOAuth, clock: Clock, patience_seconds: float
+    settings: TokenSettings,
+    secret: SlackSecret,
+    oauth: WebSlackOAuth,
+    clock: Clock,
+    patience_seconds: float,
+    renews_early: bool = True,
 ) -> BotTokens:
     from bot.bot_tokens import BotTokens, OwnToken
 
     own = OwnToken(secret.team_id, secret.bot_token) if secret.bot_token else None
-    return BotTokens(_installations(settings), oauth, clock, own, patience_seconds)
+    return BotTokens(_installations(settings), oauth, clock, own, patience_seconds, renews_early)
 
 
 def api_address(api_url: str, environment: Mapping[str, str]) -> str:

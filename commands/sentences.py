@@ -28,6 +28,7 @@ from commands.sentences_access import (
     last_admin,
     limit_reached,
     moderated,
+    unchecked,
 )
 from commands.sentences_loras import (
     lora_file_unusable,
@@ -81,6 +82,8 @@ SAID_AS = {
     "approval_days": "`--approval-days`",
     "keep_dataset_days": "`--keep-pictures`",
 }
+
+BOUNDED_BY_LIMITS = frozenset({"endpoint", "width", "height", "aspect_ratio", "steps"})
 
 
 def mistake_sentence(mistake: Mistake) -> str:
@@ -208,6 +211,9 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             )
         case "invalid_request":
             field = (refusal.field or "").split(".")[-1]
+            if field in BOUNDED_BY_LIMITS and refusal.message:
+                # Whose limit it is, or which model's: the backend says that, and the numbers.
+                return Trouble(_message(refusal, ""), "Change it and try again.", can_retry=False)
             what = SAID_AS.get(field)
             if what is None:
                 return Trouble(_message(refusal, "The settings don't go together."), "Change them and try again.")
@@ -220,6 +226,7 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return Trouble(
                 "Your IAM role does not allow that.",
                 "An Easel admin of this workspace can grant you a role that does.",
+                can_retry=False,
             )
         case "endpoint_unavailable":
             return Trouble(f"The model {code(model or '')} takes no work at the moment.", "Try again in a few minutes.")
@@ -292,6 +299,8 @@ def job_trouble(code_name: str, reference: str, loras: Sequence[str] = ()) -> Tr
             return Trouble("The model never answered.", "Try again.", reference)
         case "moderated":
             return moderated(reference)
+        case "unchecked":
+            return unchecked(reference)
         case "start_failed":
             return Trouble("The model could not be asked to paint.", "Try again in a few minutes.", reference)
         case _:

@@ -55,6 +55,15 @@ def external_not_granted(admins: Sequence[str]) -> Trouble:
     )
 
 
+def not_admitted() -> Trouble:
+    """The workspace is not on the operator's list any more."""
+    return Trouble(
+        "Easel does not work for this workspace any more: whoever runs it has taken it off the list.",
+        "They can put it back; nothing else helps.",
+        can_retry=False,
+    )
+
+
 def unknown_team() -> Trouble:
     """Slack does not say to which company the person belongs."""
     return Trouble(
@@ -80,8 +89,14 @@ def guardrail_unusable(admins: Sequence[str]) -> Trouble:
     )
 
 
-def role_lacks(admins: Sequence[str]) -> Trouble:
-    """IAM refused what the person's role does not allow."""
+def role_lacks(admins: Sequence[str], *, has_guardrail: bool) -> Trouble:
+    """IAM refused what the person's role, or the guardrail of the channel, does not allow: it does not say which."""
+    if has_guardrail:
+        return Trouble(
+            "Your IAM role or this channel's guardrail does not allow that.",
+            f"Try it in another channel. {who_can('change the guardrail, or grant you another role', admins)}",
+            can_retry=False,
+        )
     return Trouble("Your IAM role does not allow that.", who_can("grant you one that does", admins), can_retry=False)
 
 
@@ -146,6 +161,15 @@ def moderated(reference: str) -> Trouble:
         "Ask for something else.",
         reference,
         can_retry=False,
+    )
+
+
+def unchecked(reference: str) -> Trouble:
+    """Nobody could look at the pictures."""
+    return Trouble(
+        "This was painted, but your workspace's picture check did not answer, so nobody gets to see it.",
+        "Try again later.",
+        reference,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from commands.sentences import Trouble
 
 AGAIN = "Start again."
+ON_RELOAD = "If you have just installed Easel, you are done. If not, start again."
+"""Whoever loads the last page once more comes back with what was used up."""
 
 
 def install_trouble(problem: str, name: str, id: str) -> Trouble:
@@ -25,10 +27,14 @@ def install_trouble(problem: str, name: str, id: str) -> Trouble:
             )
         case "other_browser":
             return Trouble(
-                "Nothing was installed: this did not begin in this browser, or its cookies are blocked.", AGAIN
+                "This attempt changed nothing: it did not begin in this browser, its cookies are blocked, or the page "
+                "was loaded once more.",
+                ON_RELOAD,
             )
         case "too_old":
-            return Trouble("Nothing was installed: this took longer than ten minutes, or was used before.", AGAIN)
+            return Trouble(
+                "This attempt changed nothing: it took longer than ten minutes, or was used before.", ON_RELOAD
+            )
         case "no_code":
             return Trouble("Nothing was installed: Slack's answer is incomplete.", AGAIN)
         case "code_refused":
@@ -40,6 +46,13 @@ def install_trouble(problem: str, name: str, id: str) -> Trouble:
             return Trouble(
                 f"{name or 'This workspace'} ({id}) is not on the list of workspaces that may use this deployment.",
                 f"Whoever runs it can add {id} to the stack's parameter AdmittedWorkspaces; then start again.",
+            )
+        case "not_taken_out":
+            return Trouble(
+                f"{name or 'This workspace'} ({id}) is not on the list of workspaces that may use this deployment, and "
+                "Slack did not take the app out of it again.",
+                "Remove Easel in Slack, on its page among the workspace's apps. Whoever runs this deployment can add "
+                f"{id} to the stack's parameter AdmittedWorkspaces; then start again.",
             )
         case "slack_unavailable":
             return Trouble("Slack did not answer, so Easel does not know whether it is installed.", AGAIN)

@@ -19,9 +19,10 @@ from commands.manifest import manifest_text
 from deploy.access import Operator, describe
 from deploy.cloudformation import stack_outputs
 from deploy.endpoints import EndpointFailed, EndpointPlan, create_endpoint
-from deploy.models import NotAModel, publish_model, read_card
+from deploy.models import NotAModel, pipeline_of, publish_model, read_card
 from deploy.own_roles import NoSuchPolicy, add_verbs, print_policy
 from deploy.slack_credentials import Incomplete, SlackCredentials, store_slack_credentials
+from deploy.training import NotTrainable, TrainingPlan, presets_of
 
 
 def main(session: Any | None = None) -> int:
@@ -39,6 +40,7 @@ def main(session: Any | None = None) -> int:
     endpoint.add_argument("--instance-type", default="ml.g5.xlarge")
     endpoint.add_argument("--min", type=int, default=0, help="instances when nobody paints")
     endpoint.add_argument("--max", type=int, default=1, help="instances at most")
+    _add_training(endpoint)
     verbs.add_parser("slack-credentials", help="store what Slack shows of the app (asked for, not echoed)")
     app = verbs.add_parser("slack-manifest", help="print the manifest to create the Slack app with")
     app.add_argument(
@@ -60,18 +62,23 @@ def main(session: Any | None = None) -> int:
     org.add_argument("--role", required=True, help="artist, trainer, operator or admin")
     limit = verbs.add_parser("limit", help="limit a workspace or an IAM principal's tenant, or one member of it")
     limit.add_argument("tenant", type=_limited, help="T0123ABCD, or iam-<account>-<role> as the API's jobs name it")
-    limit.add_argument("--member", help="one member or session only; without it the tenant as a whole")
+    limit.add_argument("--member", help="one member of the workspace only; without it the tenant as a whole")
     limit.add_argument("--images", type=int, help="pictures a day (UTC)")
     limit.add_argument("--gpu-seconds", type=int, help="GPU seconds a day (UTC)")
     limit.add_argument("--jobs", type=int, help="jobs at once")
     limit.add_argument("--steps", type=int, help="steps at most")
     revoke = verbs.add_parser("revoke", help="remove a grant or a deny of a workspace or an organisation")
-    revoke.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
+    revoke.add_argument("tenant", type=_any_tenant, help="whose it is, such as T0123ABCD, E0123ABCD or iam-…")
     revoke.add_argument("kind", choices=[kind.value for kind in SubjectKind])
     revoke.add_argument("id", help="the subject, such as U0123ABCD")
     revoke.add_argument("--deny", action="store_true", help="the deny, not the grant")
-    grants = verbs.add_parser("grants", help="list the grants and denies of a workspace or an organisation")
-    grants.add_argument("tenant", type=_tenant)
+    deny = verbs.add_parser("deny", help="deny a subject of a workspace or an organisation everything")
+    deny.add_argument("tenant", type=_tenant, help="whose it is, such as T0123ABCD or E0123ABCD")
+    deny.add_argument("kind", choices=[kind.value for kind in SubjectKind if kind is not SubjectKind.USERGROUP])
+    deny.add_argument("id", help="the subject, such as U0123ABCD, or the tenant itself")
+    deny.add_argument("--reason", default="", help="what the audit trail says")
+    grants = verbs.add_parser("grants", help="list the grants and denies of a tenant")
+    grants.add_argument("tenant", type=_any_tenant)
     arguments = parser.parse_args()
     session = session or boto3.Session()
     try:
@@ -82,14 +89,21 @@ def main(session: Any | None = None) -> int:
             card = publish_model(session, arguments.folder, outputs["ModelsBucketName"])
             print(f"Published {card.title} as {card.name}.")
         elif arguments.verb == "create-endpoint":
+            card = read_card(arguments.model)
+            training = None if arguments.no_training else _training_plan(arguments)
+            presets = presets_of(card, pipeline_of(arguments.model))
             plan = EndpointPlan(
                 name=arguments.name,
-                card=read_card(arguments.model),
+                card=card,
                 image_uri=arguments.image,
                 instance_type=arguments.instance_type,
                 min_instances=arguments.min,
                 max_instances=arguments.max,
+                training=training,
+                presets=presets,
             )
+            if training is not None and presets is None:
+                print("Nothing can be trained on it: neither easel.json nor its family has presets.")
             create_endpoint(session, arguments.stack, outputs, plan, on_status=lambda status: print(status, flush=True))
         elif arguments.verb == "slack-credentials":
             store_slack_credentials(session, outputs["SlackSecretArn"], SlackCredentials.ask(getpass.getpass))
@@ -97,7 +111,7 @@ def main(session: Any | None = None) -> int:
             print(manifest_text(outputs["SlackRequestUrl"], is_distributed=not arguments.by_hand), end="")
         else:
             _access(Operator.of(session, outputs), arguments)
-    except (NotAModel, NoSuchPolicy, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
+    except (NotAModel, NotTrainable, NoSuchPolicy, EndpointFailed, ClientError, BotoCoreError, Incomplete) as error:
         print(f"Not done: {error}", file=sys.stderr)
         return 1
     except Refusal as refusal:
@@ -105,6 +119,34 @@ def main(session: Any | None = None) -> int:
         print(f"Not done: {refusal.message}{allowed}", file=sys.stderr)
         return 1
     return 0
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    """How LoRAs are trained on the endpoint's model."""
+    plan = TrainingPlan()
+    training = parser.add_argument_group("training LoRAs on its model")
+    training.add_argument("--no-training", action="store_true", help="offer none")
+    training.add_argument("--training-instance-type", default=plan.instance_type)
+    training.add_argument("--training-on-demand", action="store_true", help="no spot instances")
+    training.add_argument(
+        "--warm-pool-seconds", type=int, default=0, help="keep an on-demand instance so long for the next training"
+    )
+    training.add_argument("--training-price", type=float, help="dollars an hour, for estimates")
+    training.add_argument("--training-start-seconds", type=float, default=plan.start_seconds)
+    training.add_argument(
+        "--training-step-seconds", type=float, default=plan.seconds_per_step, help="a step with one picture, measured"
+    )
+
+
+def _training_plan(arguments: argparse.Namespace) -> TrainingPlan:
+    return TrainingPlan(
+        instance_type=arguments.training_instance_type,
+        spot=not arguments.training_on_demand,
+        warm_pool_seconds=arguments.warm_pool_seconds,
+        price_per_hour=arguments.training_price,
+        start_seconds=arguments.training_start_seconds,
+        seconds_per_step=arguments.training_step_seconds,
+    )
 
 
 def _access(operator: Operator, arguments: argparse.Namespace) -> None:
@@ -126,6 +168,8 @@ def _access(operator: Operator, arguments: argparse.Namespace) -> None:
                 max_steps=arguments.steps,
             )
             entries = [operator.limit(arguments.tenant, kind, arguments.member or arguments.tenant, limits)]
+        case "deny":
+            entries = [operator.deny(arguments.tenant, SubjectKind(arguments.kind), arguments.id, arguments.reason)]
         case "revoke":
             effect = Effect.DENY if arguments.deny else Effect.GRANT
             entries = [operator.revoke(arguments.tenant, effect, arguments.kind, arguments.id)]
@@ -140,6 +184,11 @@ def _tenant(text: str) -> str:
     if not re.fullmatch(r"[TE][A-Z0-9]{1,30}", text):
         raise argparse.ArgumentTypeError("it looks like T0123ABCD (a workspace) or E0123ABCD (an organisation)")
     return text
+
+
+def _any_tenant(text: str) -> str:
+    """A workspace, an organisation, or an IAM principal's tenant."""
+    return text if text.startswith("iam-") else _tenant(text)
 
 
 def _limited(text: str) -> str:

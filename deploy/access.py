@@ -14,12 +14,14 @@ from typing import Any
 from backend_lambda.access_ports import AccessPorts
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import Effect, Entry, GrantPart, Limits, PutGrant
+from backend_lambda.contract.access import Effect, Entry, GrantPart, Limits, PutDeny, PutGrant
 from backend_lambda.contract.actions import ROLE_ACTIONS
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.stack_roles import ADMIN
 from backend_lambda.usecases.list_entries import list_entries
+from backend_lambda.usecases.put_deny import put_deny
 from backend_lambda.usecases.put_grant import put_grant
+from backend_lambda.usecases.refusals import FieldRefused
 from backend_lambda.usecases.remove_entry import remove_entry
 from backend_lambda.wiring import SystemClock
 
@@ -56,11 +58,22 @@ class Operator:
         return self._grant(enterprise_id, SubjectKind.ORG, enterprise_id, role)
 
     def limit(self, tenant: str, kind: SubjectKind, subject_id: str, limits: Limits) -> Entry:
-        """Limit a tenant as a whole (kind `workspace`, the tenant itself) or one member of it; a role that was granted
-        stays. For IAM principals this is the only way that they can't undo themselves. Raises a `Refusal`.
+        """Limit a tenant as a whole (kind `workspace`, the tenant itself) or one member of a workspace; a role that was
+        granted stays. This is the only way to limit IAM principals. Raises a `Refusal`.
         """
+        if kind is SubjectKind.MEMBER and tenant.startswith("iam-"):
+            raise FieldRefused(
+                "Whoever assumes a role names the session at will, so only the principal as a whole can be limited.",
+                field="member",
+                given=subject_id,
+                allowed="no --member",
+            )
         request = PutGrant(limits=limits, keeps=[GrantPart.ROLE, GrantPart.GUARDRAIL])
         return self._put(tenant, kind, subject_id, request)
+
+    def deny(self, tenant: str, kind: SubjectKind, subject_id: str, reason: str = "") -> Entry:
+        """Deny a subject of a workspace, or everybody of an organisation. Raises a `Refusal`."""
+        return put_deny(self._as(tenant), kind, subject_id, PutDeny(reason=reason), self.ports)
 
     def revoke(self, tenant: str, effect: str, kind: str, subject_id: str) -> Entry | None:
         """Remove a workspace's or an organisation's grant or deny; None where there is none. Raises a `Refusal`."""
@@ -90,7 +103,7 @@ class Operator:
         )
 
     def _as(self, tenant: str) -> Caller:
-        return Caller(tenant, f"operator:{self.arn.rpartition(':')[2]}", self.arn)
+        return Caller(tenant, f"operator:{self.arn.rpartition(':')[2]}", self.arn, is_operator=True)
 
 
 def describe(entry: Entry) -> str:

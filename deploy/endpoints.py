@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from endpoint.contract import ModelCard
+from deploy.training import TrainingPlan, training_item
+from endpoint.contract import ModelCard, TrainingPresets
 
 VARIANT = "main"
 BACKLOG_PER_INSTANCE = 3.0
@@ -26,7 +27,10 @@ class EndpointFailed(Exception):
 
 @dataclass(frozen=True)
 class EndpointPlan:
-    """What an endpoint is to be. `image_uri` is the container of `endpoint/Dockerfile`; counts are instances."""
+    """What an endpoint is to be. `image_uri` is the container of `endpoint/Dockerfile`; counts are instances.
+
+    With `training` and `presets`, people may train LoRAs on its model.
+    """
 
     name: str
     card: ModelCard
@@ -35,6 +39,19 @@ class EndpointPlan:
     min_instances: int = 0
     max_instances: int = 1
     concurrent_invocations: int = 8
+    training: TrainingPlan | None = None
+    presets: TrainingPresets | None = None
+
+    def item(self, sagemaker_endpoint_name: str) -> dict[str, dict[str, str]]:
+        """The endpoint as the backend's table lists it."""
+        item = {
+            "name": {"S": self.name},
+            "sagemaker_endpoint_name": {"S": sagemaker_endpoint_name},
+            "card": {"S": self.card.model_dump_json(exclude={"training"})},
+        }
+        if self.training is not None and self.presets is not None:
+            item["training"] = {"S": training_item(self.training, self.presets, self.image_uri)}
+        return item
 
 
 def sagemaker_name(stack_name: str, name: str) -> str:
@@ -101,14 +118,7 @@ def create_endpoint(
     sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=version, Tags=tags)
     _wait_in_service(sagemaker, name, timeout_seconds, on_status)
     _let_it_scale(session, name, plan)
-    session.client("dynamodb").put_item(
-        TableName=outputs["EndpointsTableName"],
-        Item={
-            "name": {"S": plan.name},
-            "sagemaker_endpoint_name": {"S": name},
-            "card": {"S": plan.card.model_dump_json()},
-        },
-    )
+    session.client("dynamodb").put_item(TableName=outputs["EndpointsTableName"], Item=plan.item(name))
 
 
 def _wait_in_service(sagemaker: Any, name: str, timeout_seconds: float, on_status: Callable[[str], None]) -> None:

@@ -26,6 +26,15 @@ def publish_model(session: Any, folder: Path, bucket: str) -> ModelCard:
     return card
 
 
+def pipeline_of(folder: Path) -> str:
+    """The class of diffusers that a checkpoint folder is made for. Raises `NotAModel`."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text())
+        return str(index.get("_class_name", ""))
+    except (OSError, ValueError, AttributeError) as error:
+        raise NotAModel(f"{folder / 'model_index.json'} can't be read: {error}") from error
+
+
 def read_card(folder: Path) -> ModelCard:
     """The `easel.json` of a checkpoint folder. Raises `NotAModel`."""
     for name in ("model_index.json", "easel.json"):

@@ -19,7 +19,6 @@ MAX_TRUST_POLICY_CHARS = 2_048
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
 
 _WORKSPACE = re.compile(r"T[A-Z0-9]{1,30}")
-_ORG = re.compile(r"E[A-Z0-9]{1,30}")
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<stage>[^/]+)")
 
@@ -28,19 +27,16 @@ class NoSuchPolicy(ValueError):
     """What was asked for can't be written as a policy; the message is one sentence."""
 
 
-def trust_policy(worker_role_arn: str, workspaces: Sequence[str], org: str = "") -> dict[str, Any]:
+def trust_policy(worker_role_arn: str, workspaces: Sequence[str]) -> dict[str, Any]:
     """Lets the stack's worker assume a role for members of these workspaces, and nobody else for anyone else.
 
-    With `org`, the org's id is the external id, as where the role is granted to a whole org; the workspaces are still
-    named, since an external id is no secret and whoever may grant in a workspace chooses it. Raises `NoSuchPolicy`.
+    Raises `NoSuchPolicy`.
     """
     for workspace in workspaces:
         if not _WORKSPACE.fullmatch(workspace):
             raise NoSuchPolicy(f"{workspace!r} is not the id of a workspace, such as T0123ABCD.")
     if not workspaces:
         raise NoSuchPolicy("A trust policy names at least one workspace.")
-    if org and not _ORG.fullmatch(org):
-        raise NoSuchPolicy(f"{org!r} is not the id of an org, such as E0123ABCD.")
     named = sorted(set(workspaces))
     # Of several workspaces each session is of one: IAM puts in what the request's own tag says.
     one = named[0] if len(named) == 1 else "${aws:RequestTag/workspace}"
@@ -53,7 +49,7 @@ def trust_policy(worker_role_arn: str, workspaces: Sequence[str], org: str = "")
                 "AsAMemberOfOneWorkspace",
                 "sts:AssumeRole",
                 {
-                    "StringEquals": {"sts:ExternalId": org or one, "aws:RequestTag/workspace": of_them},
+                    "StringEquals": {"sts:ExternalId": one, "aws:RequestTag/workspace": of_them},
                     "StringLike": {"sts:RoleSessionName": f"{one}.*", "sts:SourceIdentity": f"{one}.*"},
                 },
             ),
@@ -114,7 +110,6 @@ def add_verbs(verbs: Any) -> None:
     """`trust-policy` and `role-policy`, on argparse's subparsers."""
     trust = verbs.add_parser("trust-policy", help="print whom a role of your own has to trust (docs/own-roles.md)")
     trust.add_argument("--workspace", action="append", required=True, help="such as T0123ABCD; may be repeated")
-    trust.add_argument("--org", default="", help="the org's id, where the role is granted to a whole org")
     permissions = verbs.add_parser("role-policy", help="print what a role of your own has to allow (docs/own-roles.md)")
     permissions.add_argument("--role", choices=list(ROLE_ACTIONS), required=True, help="as much as this one may do")
     permissions.add_argument("--models", default="", help="endpoints that may be asked, a,b,c; any when left out")
@@ -125,7 +120,7 @@ def add_verbs(verbs: Any) -> None:
 def print_policy(outputs: Mapping[str, str], arguments: Namespace) -> None:
     """What those verbs print: the policy that was asked for. Raises `NoSuchPolicy`."""
     if arguments.verb == "trust-policy":
-        policy = trust_policy(outputs["WorkerRoleArn"], arguments.workspace, arguments.org)
+        policy = trust_policy(outputs["WorkerRoleArn"], arguments.workspace)
     else:
         models = [model for model in arguments.models.split(",") if model]
         policy = role_policy(api_arn(outputs), arguments.role, models)

@@ -158,6 +158,30 @@ class EndpointError(Wire):
     reference: str | None = None
 
 
+class PresetSettings(BaseModel):
+    """What a preset trains a LoRA with. Pixels, steps."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rank: int = Field(ge=1, le=128)
+    steps: int = Field(ge=10, le=10_000)
+    batch_size: int = Field(ge=1, le=16)
+    learning_rate: float = Field(ge=1e-6, le=1e-2)
+    resolution: int = Field(ge=128, le=MAX_SIDE)
+    prior_preservation: bool = False
+    text_encoder: bool = False
+
+
+class TrainingPresets(BaseModel):
+    """What LoRAs of a model are trained with, by how much work is put into one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    draft: PresetSettings
+    standard: PresetSettings
+    fine: PresetSettings
+
+
 class ModelCard(BaseModel):
     """`easel.json` beside a checkpoint: what a caller must know to use it.
 
@@ -177,3 +201,5 @@ class ModelCard(BaseModel):
     max_steps: int = Field(ge=1, le=MAX_STEPS)
     max_pixels: int = Field(ge=MIN_SIDE * MIN_SIDE, le=MAX_SIDE * MAX_SIDE)
     license: str | None = None
+    training: TrainingPresets | None = None
+    """What its LoRAs are best trained with. None: its family's presets are taken."""

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 
 from backend_lambda.api.context import api_arn_of, backend_of, caller_of, stack_roles_of
+from backend_lambda.api.query import check_query
 from backend_lambda.api.responses import errors
 from backend_lambda.contract.access import Effect, Entry, EntryList, PutDeny, PutGrant
 from backend_lambda.contract.errors import ErrorCode
+from backend_lambda.contract.limits import MAX_IDEMPOTENCY_KEY_CHARS
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.usecases.list_entries import list_entries
 from backend_lambda.usecases.put_deny import put_deny
@@ -24,6 +26,15 @@ router = Router()  # type: ignore[no-untyped-call]
 KIND = Path(description="What kind of subject it is about.")
 Kind = Literal["workspace", "channel", "usergroup", "member"]
 ID = Path(description="The subject's id, as the client knows it; the tenant itself for a workspace.", max_length=200)
+Once = Annotated[
+    str | None,
+    Query(
+        alias="idempotency_key",
+        description="The same key again changes nothing, whatever others have changed since.",
+        max_length=MAX_IDEMPOTENCY_KEY_CHARS,
+    ),
+]
+_KNOWN = ("idempotency_key",)
 _CHANGE = (ErrorCode.LAST_ADMIN, ErrorCode.INVALID_REQUEST)
 _REMOVED = "What was removed: one entry, or none where there was none"
 
@@ -54,8 +65,9 @@ def list_() -> EntryList:
     response_description="The grant as it stands now",
     responses=errors(200, Entry, ErrorCode.MALFORMED_REQUEST, ErrorCode.TOO_LARGE, *_CHANGE),
 )
-def put(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutGrant) -> Entry:
+def put(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutGrant, once: Once = None) -> Entry:
     """`PUT /grants/{kind}/{id}`."""
+    check_query(router, _KNOWN)
     return put_grant(
         caller_of(router),
         SubjectKind(kind),
@@ -64,6 +76,7 @@ def put(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutGrant) 
         stack_roles=stack_roles_of(router),
         api_arn=api_arn_of(router),
         ports=backend_of(router).access,
+        once=once,
     )
 
 
@@ -76,9 +89,9 @@ def put(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutGrant) 
     response_description=_REMOVED,
     responses=errors(200, EntryList, *_CHANGE),
 )
-def remove(kind: Annotated[Kind, KIND], id: Annotated[str, ID]) -> EntryList:
+def remove(kind: Annotated[Kind, KIND], id: Annotated[str, ID], once: Once = None) -> EntryList:
     """`DELETE /grants/{kind}/{id}`."""
-    return _remove(Effect.GRANT, kind, id)
+    return _remove(Effect.GRANT, kind, id, once)
 
 
 @router.put(
@@ -93,9 +106,10 @@ def remove(kind: Annotated[Kind, KIND], id: Annotated[str, ID]) -> EntryList:
     response_description="The deny as it stands now",
     responses=errors(200, Entry, ErrorCode.MALFORMED_REQUEST, ErrorCode.TOO_LARGE, *_CHANGE),
 )
-def deny(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutDeny) -> Entry:
+def deny(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutDeny, once: Once = None) -> Entry:
     """`PUT /denies/{kind}/{id}`."""
-    return put_deny(caller_of(router), SubjectKind(kind), unquote(id), request, backend_of(router).access)
+    check_query(router, _KNOWN)
+    return put_deny(caller_of(router), SubjectKind(kind), unquote(id), request, backend_of(router).access, once)
 
 
 @router.delete(
@@ -107,12 +121,13 @@ def deny(kind: Annotated[Kind, KIND], id: Annotated[str, ID], request: PutDeny) 
     response_description=_REMOVED,
     responses=errors(200, EntryList, *_CHANGE),
 )
-def lift(kind: Annotated[Kind, KIND], id: Annotated[str, ID]) -> EntryList:
+def lift(kind: Annotated[Kind, KIND], id: Annotated[str, ID], once: Once = None) -> EntryList:
     """`DELETE /denies/{kind}/{id}`."""
-    return _remove(Effect.DENY, kind, id)
+    return _remove(Effect.DENY, kind, id, once)
 
 
-def _remove(effect: Effect, kind: str, subject_id: str) -> EntryList:
+def _remove(effect: Effect, kind: str, subject_id: str, once: str | None) -> EntryList:
+    check_query(router, _KNOWN)
     ports = backend_of(router).access
-    removed = remove_entry(caller_of(router), effect, SubjectKind(kind), unquote(subject_id), ports)
+    removed = remove_entry(caller_of(router), effect, SubjectKind(kind), unquote(subject_id), ports, once)
     return EntryList(entries=[removed] if removed is not None else [])

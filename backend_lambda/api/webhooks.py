@@ -27,8 +27,8 @@ router = Router()  # type: ignore[no-untyped-call]
     description=(
         "From now on, each event is sent to this URL, signed as Standard Webhooks are, until it is taken. The answer "
         "has the secret that verifies the signatures; it is not shown again. Registering the same URL again gives it a "
-        "new secret, enables it if it was disabled, and replaces its events; for 24 hours deliveries are signed with "
-        "the secret before as well. A tenant has 5 webhooks at most."
+        "new secret, enables it if it was disabled, and replaces its events; a secret that was replaced "
+        "signs on for 24 hours. A tenant has 5 webhooks at most."
     ),
     response_description="The webhook and its secret",
     responses=errors(

@@ -6,7 +6,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 
 from backend_lambda.api.context import backend_of, caller_of
 from backend_lambda.api.responses import errors
-from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.access import BlockedWords, PutWords
 from backend_lambda.contract.errors import ErrorCode
 from backend_lambda.usecases.blocked_words import put_words, read_words
 
@@ -43,6 +43,6 @@ def read() -> BlockedWords:
         ErrorCode.INVALID_REQUEST,
     ),
 )
-def put(request: BlockedWords) -> BlockedWords:
+def put(request: PutWords) -> BlockedWords:
     """`PUT /words`."""
     return put_words(caller_of(router), request, backend_of(router).access)

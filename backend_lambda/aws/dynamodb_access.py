@@ -4,7 +4,8 @@ Grants table: hash key `tenant`, range key `entry`. A tenant's items are togethe
 
 - `grant#<kind>#<id>`, `deny#<kind>#<id>`: `document`, an `Entry` as JSON; `expires_at` (TTL) where it has an end.
 - `words`: `document`, `BlockedWords` as JSON.
-- `meta`: `version`, the number of changes so far; of the last one `changed` (its key), `is_removal` and `changed_at`.
+- `meta`: `version`, the number of changes so far; of the last one `changed` (its key), `is_removal` and `changed_at`;
+  `done`, the idempotency keys of the latest changes that had one.
 
 Every item but `meta` has the `version` that wrote it. A role of the customer's own has items under the hash key
 `role#<account>#<name>`: `tenant#<tenant>` for each that has granted it, with `ends_at` where it speaks no longer.
@@ -63,6 +64,7 @@ class DynamoAccessStore:
             words=BlockedWords.model_validate_json(words["document"]["S"]) if words else BlockedWords(words=[]),
             version=_version(meta),
             is_settled=_is_settled(meta, items),
+            done=tuple(key["S"] for key in meta["done"]["L"]) if "done" in meta else (),
         )
 
     def write(self, tenant: str, change: AccessChange, *, version: int) -> None:
@@ -145,7 +147,8 @@ class DynamoAccessStore:
         if change.put is not None:
             changed = change.put.key
             item = _key(tenant, changed) | stamp | {"document": {"S": change.put.model_dump_json()}}
-            writes.append(self._put(item | _expiry(change.put.ends_at)))
+            # What binds has no end: only the role goes, for every reader alike.
+            writes.append(self._put(item | _expiry(None if change.put.binds else change.put.ends_at)))
         elif change.words is not None:
             changed = _WORDS
             writes.append(
@@ -163,11 +166,14 @@ class DynamoAccessStore:
             ":changed": {"S": changed},
             ":at": {"S": written_time(change.record.at)},
         }
+        values[":done"] = {"L": [{"S": key} for key in change.done]}
         values[":is_removal"] = {"BOOL": change.removed is not None}
         meta: dict[str, Any] = {
             "TableName": self._grants,
             "Key": _key(tenant, _META),
-            "UpdateExpression": "SET version = :next, changed = :changed, changed_at = :at, is_removal = :is_removal",
+            "UpdateExpression": (
+                "SET version = :next, changed = :changed, changed_at = :at, is_removal = :is_removal, done = :done"
+            ),
             "ConditionExpression": "attribute_not_exists(version)" if version == 0 else "version = :version",
             "ExpressionAttributeValues": values if version == 0 else values | {":version": {"N": str(version)}},
         }

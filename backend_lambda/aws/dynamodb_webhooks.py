@@ -19,7 +19,7 @@ from backend_lambda.aws.clients import Client
 from backend_lambda.aws.job_item import written_time
 from backend_lambda.contract.webhooks import DisabledBecause, EventName, Trouble
 from backend_lambda.webhooks.ports import TooManyWebhooks
-from backend_lambda.webhooks.record import WebhookRecord
+from backend_lambda.webhooks.record import PreviousSecret, WebhookRecord
 
 _COUNT = "#count"
 _IDS = "wh-"
@@ -193,8 +193,9 @@ def _to_item(record: WebhookRecord) -> Item:
         "registered_by": {"S": record.registered_by},
         "failures": {"N": str(record.failures)},
     }
-    if record.previous_secret is not None and record.previous_until is not None:
-        item |= {"previous_secret": {"B": record.previous_secret}, "previous_until": _time(record.previous_until)}
+    if record.previous:
+        previous = [{"M": {"secret": {"B": one.secret}, "until": _time(one.until)}} for one in record.previous]
+        item["previous"] = {"L": previous}
     if record.delivered_at is not None:
         item["delivered_at"] = _time(record.delivered_at)
     if record.trouble is not None:
@@ -208,7 +209,8 @@ def _from_item(item: Mapping[str, Any]) -> WebhookRecord:
     def time_of(name: str) -> datetime | None:
         return datetime.fromisoformat(item[name]["S"]) if name in item else None
 
-    trouble, because, previous = item.get("trouble"), item.get("disabled_because"), item.get("previous_secret")
+    trouble, because = item.get("trouble"), item.get("disabled_because")
+    previous = [one["M"] for one in item.get("previous", {"L": []})["L"]]
     return WebhookRecord(
         tenant=item["tenant"]["S"],
         webhook_id=item["webhook"]["S"],
@@ -218,8 +220,9 @@ def _from_item(item: Mapping[str, Any]) -> WebhookRecord:
         secret=bytes(item["secret"]["B"]),
         registered_at=datetime.fromisoformat(item["registered_at"]["S"]),
         registered_by=item["registered_by"]["S"],
-        previous_secret=bytes(previous["B"]) if previous else None,
-        previous_until=time_of("previous_until"),
+        previous=tuple(
+            PreviousSecret(bytes(one["secret"]["B"]), datetime.fromisoformat(one["until"]["S"])) for one in previous
+        ),
         failures=int(item["failures"]["N"]),
         delivered_at=time_of("delivered_at"),
         trouble=Trouble.model_validate_json(trouble["S"]) if trouble else None,

@@ -64,6 +64,8 @@ class S3LoraFiles:
                 Key=target,
                 CopySource={"Bucket": self._bucket, "Key": source},
                 CopySourceIfMatch=file.tag,
+                # Without tags, so that nobody needs the right to read them.
+                TaggingDirective="REPLACE",
                 # S3 computes it over the whole of what it writes, so that nobody has to read it for that.
                 ChecksumAlgorithm="SHA256",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -126,7 +127,9 @@ class Effect(StrEnum):
 
 
 class Entry(Model):
-    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` in the past: it counts no more."""
+    """A grant or a deny as it stands. A deny has neither role nor limits. `ends_at` ends a deny, or a grant's role:
+    limits and guardrails bind until somebody changes them, or an end would give more than there was before it.
+    """
 
     # A later version may say more: readers ignore what they do not know.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -161,9 +164,29 @@ class Entry(Model):
         """Whether it has any limit."""
         return self.limits.is_limiting
 
-    def counts_at(self, now: datetime) -> bool:
-        """Whether it has not ended."""
-        return self.ends_at is None or now < self.ends_at
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the deny, or the grant's role, counts no more."""
+        return self.ends_at is not None and self.ends_at <= now
+
+    def standing_at(self, now: datetime) -> Entry | None:
+        """What counts of it then: all, the limits and the guardrail of a grant whose role has ended, or nothing."""
+        if not self.has_ended(now):
+            return self
+        if self.effect is Effect.DENY or not self.binds:
+            return None
+        return self.model_copy(
+            update={"role": None, "role_arn": None, "external_id": None, "ends_at": None, "reason": ""}
+        )
+
+    @property
+    def binds(self) -> bool:
+        """Whether it limits or has a guardrail."""
+        return self.guardrail is not None or self.is_limiting
+
+
+def standing(entries: Iterable[Entry], now: datetime) -> list[Entry]:
+    """What counts of them then."""
+    return [counting for entry in entries if (counting := entry.standing_at(now)) is not None]
 
 
 class EntryList(Model):
@@ -221,7 +244,18 @@ class AllowanceList(Model):
     models: list[str] | None = None
 
 
-class BlockedWords(Model):
-    """Body and answer of `/words`: prompts with one of these are refused."""
+BlockedWord = Annotated[str, Field(min_length=2, max_length=60)]
 
-    words: list[Annotated[str, Field(min_length=2, max_length=60)]] = Field(max_length=500)
+
+class BlockedWords(Model):
+    """The answer of `/words`: prompts with one of these are refused."""
+
+    words: list[BlockedWord] = Field(max_length=500)
+
+
+class PutWords(BlockedWords):
+    """Body of `PUT /words`. With `was`, the words are replaced only where these are the ones that are blocked: nobody's
+    change is undone by somebody who has not seen it.
+    """
+
+    was: list[BlockedWord] | None = Field(default=None, max_length=500)

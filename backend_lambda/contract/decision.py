@@ -45,7 +45,7 @@ class Rule(Protocol):
 
     @property
     def ends_at(self) -> datetime | None:
-        """From then on it no longer counts."""
+        """From then on a deny, or the role of a grant, no longer counts; limits and guardrails have no end."""
 
 
 R = TypeVar("R", bound=Rule)
@@ -87,8 +87,9 @@ class Who:
 class Decision(Generic[R]):
     """Allowed by `grant`, or refused: by `deny`, or because nothing grants anything where both are None.
 
-    `guardrail` is the channel's entry that has one, whichever grant decides. `usergroup` is the one that belongs into
-    the session's name, or empty: that of the grant, or else the first set of those whose limits hold for the member.
+    `guardrail` is the channel's entry that has one, whichever grant decides. `usergroup` is the one that
+    belongs into the session's name, or empty: the one whose limits hold for the member (of several that of the grant,
+    else the one set first: there is room for one), or that of the grant where none has limits.
     """
 
     grant: R | None
@@ -105,25 +106,28 @@ class Decision(Generic[R]):
 def decide(rules: Iterable[R], who: Who, now: datetime) -> Decision[R]:
     """Any deny that counts refuses. Else the most specific grant of a role decides; of several user groups' the one
     set first. For externals nothing grants but an entry for their very id, while denies, guardrails and limits hold for
-    them as for all. What has ended does not count.
+    them as for all. Denies and roles that have ended do not count.
 
     `rules`: the tenant's entries and those of its organisation, in any order.
     """
-    meant = [rule for rule in rules if who.is_meant_by(rule) and (rule.ends_at is None or now < rule.ends_at)]
-    denies = [rule for rule in meant if rule.effect == "deny"]
+    meant = [rule for rule in rules if who.is_meant_by(rule)]
+    lasting = [rule for rule in meant if rule.ends_at is None or now < rule.ends_at]
+    denies = [rule for rule in lasting if rule.effect == "deny"]
     grants = [rule for rule in meant if rule.effect == "grant"]
     roles = [
         rule
-        for rule in grants
-        if rule.role_arn is not None and (rule.kind == SubjectKind.MEMBER or not who.is_external)
+        for rule in lasting
+        if rule.effect == "grant"
+        and rule.role_arn is not None
+        and (rule.kind == SubjectKind.MEMBER or not who.is_external)
     ]
     deny = min(denies, key=_precedence, default=None)
     grant = min(roles, key=_precedence, default=None) if deny is None else None
     guardrails = [rule for rule in grants if rule.kind == SubjectKind.CHANNEL and rule.guardrail is not None]
-    groups = [rule for rule in grants if rule.kind == SubjectKind.USERGROUP and rule.is_limiting]
-    if grant is not None and grant.kind == SubjectKind.USERGROUP:
-        groups = [grant]
-    first_group = min(groups, key=_precedence, default=None)
+    groups = [rule for rule in grants if rule.kind == SubjectKind.USERGROUP and (rule.is_limiting or rule is grant)]
+    first_group = min(
+        groups, key=lambda rule: (not rule.is_limiting, rule is not grant, _precedence(rule)), default=None
+    )
     return Decision(
         grant=grant,
         deny=deny,

@@ -77,6 +77,8 @@ class JobFailureCode(StrEnum):
     """SageMaker refused it."""
     MODERATED = "moderated"
     """The moderation service refused the prompt or the pictures."""
+    UNCHECKED = "unchecked"
+    """The pictures were painted, but the moderation service could not be asked about them for too long."""
 
 
 class JobFailure(BaseModel):

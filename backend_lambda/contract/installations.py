@@ -17,7 +17,9 @@ SlackId = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,31}$")]
 
 
 class WorkspaceInstalled(BaseModel):
-    """`member` has installed Easel in the tenant, a workspace (`T…`) or an organisation of several (`E…`)."""
+    """`member` has installed Easel in the tenant, a workspace (`T…`) or an organisation of several (`E…`).
+    `organisation` is the one that the workspace belongs to, if any.
+    """
 
     # A later bot may say more: readers ignore what they do not know.
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -25,6 +27,7 @@ class WorkspaceInstalled(BaseModel):
     version: int = 1
     tenant: SlackId
     member: SlackId
+    organisation: SlackId | None = None
     at: datetime
 
     @property

@@ -3,7 +3,7 @@
 A client makes a draft, adds pictures (uploaded to presigned URLs, then checked) and submits it; someone approves.
 
     POST   /trainings                                     `CreateTraining` → `Training` (201)
-    GET    /trainings[?state=&next=]                      `TrainingList`, newest first
+    GET    /trainings[?state=&member=me&limit=&next=]     `TrainingList`, newest first
     GET    /trainings/{id}                                `Training`
     DELETE /trainings/{id}[?only=open]                    cancels what is open, deletes what is final → `Training`
     POST   /trainings/{id}/pictures                       `AddPicture` → `PictureUpload` (201)

@@ -35,11 +35,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def handle_message(body: str, function_arn: str, roles: Mapping[str, str], ports: AccessPorts) -> None:
-    """Make whoever installed Easel the first admin, where there is none. Raises `ValidationError` for what is no such
+    """Make whoever installed Easel the first admin, where there is none, not in the workspace's organisation
+    either. Raises `ValidationError` for what is no such
     event, and a `Refusal` where others change the tenant's grants again and again.
     """
     installed = _Message.model_validate_json(body).detail
     # Nobody signed for it: the audit trail names the function that acts.
     installer = Caller(installed.tenant, installed.member, function_arn)
-    is_granted = ensure_first_admin(installer, stack_roles=roles, ports=ports)
+    is_granted = ensure_first_admin(
+        installer, stack_roles=roles, ports=ports, organisation=installed.organisation or ""
+    )
     logger.info("workspace installed", extra={"tenant": installed.tenant, "is_first_admin": is_granted})

@@ -15,8 +15,8 @@ from backend_lambda.usecases.read_training import check_state, find_own_training
 from backend_lambda.usecases.refusals import PicturesMissing
 from backend_lambda.usecases.training_texts import caption_of, check_captions_together, check_words
 
-MAX_PICTURES_EVER = 2 * MAX_TRAINING_PICTURES
-"""Those that were refused included."""
+MAX_PICTURES_EVER = MAX_TRAINING_PICTURES + 25
+"""Those that were refused included: an event has them all, and must fit on the bus."""
 
 
 def add_picture(caller: Caller, training_id: str, request: AddPicture, ports: TrainingPorts) -> PictureUpload:
@@ -37,7 +37,7 @@ def add_picture(caller: Caller, training_id: str, request: AddPicture, ports: Tr
         added = PictureRecord(
             picture_id=picture_id,
             key=request.key,
-            filename=request.filename,
+            filename="".join(one if one.isprintable() else " " for one in request.filename),
             bytes=request.bytes,
             caption=caption,
             added_at=now,

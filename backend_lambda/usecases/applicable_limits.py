@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import Effect, Entry
+from backend_lambda.contract.access import Effect, Entry, standing
 from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.usage import NOW, Measure, counter_of, day_of
 
@@ -90,14 +90,14 @@ class ApplicableLimits:
 
 
 def applicable_limits(entries: Iterable[Entry], caller: Caller, now: datetime) -> ApplicableLimits:
-    """The limits of every grant that counts now and is about the caller or where they are.
+    """The limits of every grant that is about the caller or where they are; they don't end with the grant's role.
 
     Each counted limit holds for its subject; but of several of the same name that count each member alone, only the
     most specific entry's does. Of sizes, steps and models, the tightest of all hold. An organisation's entries are no
     tenant's, and never match.
     """
     meant = sorted(
-        (entry for entry in entries if _is_meant(entry, caller) and entry.counts_at(now)),
+        (entry for entry in standing(entries, now) if _is_meant(entry, caller)),
         key=lambda entry: entry.kind.specificity,
     )
     return ApplicableLimits(

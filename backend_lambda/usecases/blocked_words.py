@@ -6,9 +6,9 @@ from datetime import datetime
 
 from backend_lambda.access_ports import AccessChange, AccessPorts, TenantAccess
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.access import BlockedWords, PutWords
 from backend_lambda.usecases.change_access import change_access, record
-from backend_lambda.usecases.refusals import FieldRefused
+from backend_lambda.usecases.refusals import AccessConflict, FieldRefused
 
 _LEAST_CHARS = 2
 
@@ -18,7 +18,7 @@ def read_words(caller: Caller, ports: AccessPorts) -> BlockedWords:
     return ports.store.read(caller.tenant).words
 
 
-def put_words(caller: Caller, request: BlockedWords, ports: AccessPorts) -> BlockedWords:
+def put_words(caller: Caller, request: PutWords, ports: AccessPorts) -> BlockedWords:
     """Replace them; spaces around them and repetitions (in whatever case) are dropped. The same words again change
     nothing. Raises `FieldRefused`, `AccessConflict`.
     """
@@ -32,6 +32,8 @@ def put_words(caller: Caller, request: BlockedWords, ports: AccessPorts) -> Bloc
     def plan(current: TenantAccess, now: datetime) -> AccessChange | None:
         if current.words == words:
             return None
+        if request.was is not None and current.words.words != request.was:
+            raise AccessConflict("Somebody else has changed the blocked words. Please look again, then try again.")
         return AccessChange(record=record(caller, now, "put_words", "words", current.words, words), words=words)
 
     change_access(caller.tenant, plan, ports)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from random import uniform
 from typing import Any
@@ -14,12 +15,14 @@ from pydantic import BaseModel
 from backend_lambda.access_ports import AccessChange, AccessOvertaken, AccessPorts, OwnRole, TenantAccess
 from backend_lambda.callers import Caller
 from backend_lambda.contract.access import AuditEntry, Effect, Entry
-from backend_lambda.usecases.admins import check_an_admin_remains
+from backend_lambda.usecases.admins import check_an_admin_remains, check_the_author_may_undo
 from backend_lambda.usecases.refusals import AccessConflict
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 10
+KEYS_REMEMBERED = 50
+"""So many changes of a tenant are known when they are asked for again."""
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 0.8
 
@@ -29,16 +32,21 @@ every attempt.
 """
 
 
-def change_access(tenant: str, plan: Plan, ports: AccessPorts) -> None:
-    """Carry out the plan once. Raises what the plan raises, or `AccessConflict` where others were faster every time."""
+def change_access(tenant: str, plan: Plan, ports: AccessPorts, once: str | None = None) -> None:
+    """Carry out the plan once. Raises what the plan raises, or `AccessConflict` where others were faster every time.
+
+    `once` is an idempotency key: a request that comes again must not undo what others have done since, so the plan
+    plans nothing where `once` is among `TenantAccess.done`.
+    """
     for attempt in range(ATTEMPTS):
         current = ports.store.read(tenant)
         if current.is_settled:
             change = plan(current, ports.clock.now())
             if change is None:
                 return
+            done = current.done if once is None else (*current.done, once)[-KEYS_REMEMBERED:]
             try:
-                ports.store.write(tenant, change, version=current.version)
+                ports.store.write(tenant, replace(change, done=done), version=current.version)
             except AccessOvertaken:
                 pass
             else:
@@ -61,6 +69,7 @@ def replace_entry(
     others = [entry for entry in current.entries if entry.key != key]
     entries = others if new is None else [*others, new]
     check_an_admin_remains(current.entries, entries, now)
+    check_the_author_may_undo(caller, current.entries, entries, now)
     effect, _, subject = key.partition("#")
     return AccessChange(
         record=record(caller, now, f"{'remove' if new is None else 'put'}_{effect}", subject, old, new),

@@ -54,9 +54,7 @@ def deliver_event(delivery: Delivery, attempt: Attempt, ports: DeliveryPorts) ->
 
 def _post(delivery: Delivery, record: WebhookRecord, ports: DeliveryPorts) -> Answer:
     now = ports.clock.now()
-    sealed = [record.secret]
-    if record.previous_secret is not None and record.previous_until is not None and now < record.previous_until:
-        sealed.append(record.previous_secret)
+    sealed = [record.secret, *(one.secret for one in record.previous if now < one.until)]
     secrets = [ports.vault.open(secret, record.tenant) for secret in sealed]
     body = delivery.body.encode()
     headers = {

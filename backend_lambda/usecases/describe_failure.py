@@ -20,6 +20,7 @@ SENTENCES = {
     JobFailureCode.EXPIRED: "It waited too long for a free instance of the model. Please try again later.",
     JobFailureCode.LOST: "The model never answered. Please try again.",
     JobFailureCode.START_FAILED: "The model's endpoint does not take work at the moment.",
+    JobFailureCode.UNCHECKED: "The moderation that your workspace uses could not be asked. Please try again later.",
     JobFailureCode.MODERATED: "The moderation that your workspace uses refused this prompt or its pictures.",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from backend_lambda.contract.errors import JobFailure, JobFailureCode
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.contract.jobs import JobGrid, JobPicture
 from backend_lambda.job_record import JobChanges, JobRecord
-from backend_lambda.ports import ModerationUnavailable, Overtaken, Ports, Verdict
+from backend_lambda.ports import ModerationUnavailable, Overtaken, Ports, Timing
 from backend_lambda.usecases.describe_failure import describe, describe_endpoint_error, find_endpoint_error
 from backend_lambda.usecases.reserve_usage import steps_of_megapixels
 from backend_lambda.usecases.settle_job import conclude, has_refused_pictures, remove_files, settle_job
@@ -49,7 +50,7 @@ def finish_job(completion: Completion, ports: Ports) -> JobRecord | None:
     A job whose manifest lies in the bucket has succeeded, whatever SageMaker says: it may have run twice. But where the
     moderation refuses its pictures it has failed, and they are deleted.
     Raises what the ports raise; then it is to be told again. So it is where the moderation can't be asked; only when
-    the job's time is up it fails without having been looked at.
+    it was asked for `Timing.moderation` after the job's time was up, the job fails without having been looked at.
     """
     record = ports.jobs.get(completion.job_id)
     if record is None:
@@ -131,10 +132,11 @@ def _painted(record: JobRecord, completion: Completion, content: bytes, ports: P
     try:
         verdict = ports.moderation.check_pictures(pictures)
     except ModerationUnavailable:
-        if completion.outcome is not Outcome.LOST:
+        if completion.outcome is not Outcome.LOST or ports.clock.now() < _asks_until(record, ports.timing):
             raise
-        # The last one who looks at it: what nobody could check is not shown.
-        verdict = Verdict("not checked: the moderation could not be asked")
+        # What nobody could check is not shown.
+        logged["reason"] = "the moderation could not be asked"
+        return {**_failed(describe(JobFailureCode.UNCHECKED), logged), "model_seconds": seconds}
     if verdict.refused_for is not None:
         logged["reason"] = verdict.refused_for
         return {**_failed(describe(JobFailureCode.MODERATED), logged), "model_seconds": seconds}
@@ -144,6 +146,10 @@ def _painted(record: JobRecord, completion: Completion, content: bytes, ports: P
         "grid": JobGrid(bucket=bucket, **manifest.grid.model_dump()) if manifest.grid else None,
         "model_seconds": seconds,
     }
+
+
+def _asks_until(record: JobRecord, timing: Timing) -> datetime:
+    return record.attempted_at + timing.queue + timing.invocation + timing.grace + timing.moderation
 
 
 def _belongs(key: str, prefix: str) -> bool:

@@ -16,10 +16,17 @@ from backend_lambda.usecases.check_entry import check_room, check_subject
 
 
 def ensure_first_admin(
-    caller: Caller, *, stack_roles: Mapping[str, str], ports: AccessPorts, reason: str = "installed Easel"
+    caller: Caller,
+    *,
+    stack_roles: Mapping[str, str],
+    ports: AccessPorts,
+    reason: str = "installed Easel",
+    organisation: str = "",
 ) -> bool:
     """Make `caller.member` an admin of `caller.tenant`, if it has none and the member is not denied. Returns whether
     that was done now: however often and by however many at once this is asked for, one of them becomes the first.
+
+    Where the tenant's `organisation` has an admin, nobody becomes one: they are the admin of its workspaces too.
 
     Raises `FieldRefused`, `AccessConflict`.
     """
@@ -29,7 +36,7 @@ def ensure_first_admin(
     def plan(current: TenantAccess, now: datetime) -> AccessChange | None:
         nonlocal is_granted
         is_granted = False
-        if admins(current.entries, now):
+        if admins(current.entries, now) or _has_admin(organisation, ports, now):
             return None
         old = current.entry(f"{Effect.GRANT.value}#{subject.key}")
         new = Entry(
@@ -51,3 +58,7 @@ def ensure_first_admin(
 
     change_access(caller.tenant, plan, ports)
     return is_granted
+
+
+def _has_admin(tenant: str, ports: AccessPorts, now: datetime) -> bool:
+    return bool(tenant) and bool(admins(ports.store.read(tenant).entries, now))

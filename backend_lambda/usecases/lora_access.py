@@ -19,6 +19,7 @@ from backend_lambda.usecases.refusals import LoraNameTaken, LoraNotFound, NotYou
 _MOST_NAMES = 50
 """A refusal names no more than these."""
 _PAGE = 100
+_MOST_PAGES = 8
 
 
 def is_its_owner(record: LoraRecord, member: str) -> bool:
@@ -112,7 +113,7 @@ def usable_names(caller: Caller, loras: LoraStore, model: str | None) -> list[st
     """Some names, in their order."""
     found: list[str] = []
     after: str | None = None
-    while len(found) < _MOST_NAMES:
+    for _ in range(_MOST_PAGES):
         page = loras.page(caller.tenant, limit=_PAGE, after=after)
         found += [
             record.name
@@ -120,6 +121,6 @@ def usable_names(caller: Caller, loras: LoraStore, model: str | None) -> list[st
             if may_use(record, caller) and not record.is_retired and model in (None, record.newest.model)
         ]
         after = page.after
-        if after is None:
+        if after is None or len(found) >= _MOST_NAMES:
             break
     return found[:_MOST_NAMES]

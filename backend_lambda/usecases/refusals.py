@@ -48,6 +48,12 @@ class JobNotFound(Refusal):
     code = ErrorCode.JOB_NOT_FOUND
 
 
+class NotAllowed(Refusal):
+    """IAM lets the caller ask, and it is not theirs to decide."""
+
+    code = ErrorCode.NOT_ALLOWED
+
+
 class LastAdmin(Refusal):
     """Nobody would be left who may grant."""
 
@@ -142,12 +148,6 @@ class SelfApproval(Refusal):
     """Who submitted it decides on the route for that, where a policy allows it."""
 
     code = ErrorCode.SELF_APPROVAL
-
-
-class NotAllowed(Refusal):
-    """It is somebody else's to do, whatever IAM says."""
-
-    code = ErrorCode.NOT_ALLOWED
 
 
 class NoTrainingHere(Refusal):

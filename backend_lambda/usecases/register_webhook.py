@@ -5,28 +5,31 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backend_lambda.callers import Caller
 from backend_lambda.contract.webhooks import MAX_WEBHOOKS, RegisteredWebhook, RegisterWebhook
 from backend_lambda.usecases.refusals import FieldRefused
 from backend_lambda.usecases.webhook_view import view_webhook
 from backend_lambda.webhooks.ports import HostUnknown, RegistryPorts, TooManyWebhooks
-from backend_lambda.webhooks.record import WebhookRecord, make_webhook_id
+from backend_lambda.webhooks.record import PreviousSecret, WebhookRecord, make_webhook_id
 from backend_lambda.webhooks.signature import new_secret
 from backend_lambda.webhooks.url import ALLOWED, UrlRefused, WebhookUrl, check_addresses, read_url
 
 logger = logging.getLogger(__name__)
 
 OVERLAP = timedelta(hours=24)
-"""How long the secret before the new one signs as well, so that receivers can change over without a gap."""
+"""How long a secret signs on after the next one has come, so that receivers can change over without a gap."""
+MAX_PREVIOUS = 8
+"""How many from before are kept: each is a signature more in every delivery."""
 _MOST_TRIES = 5
 
 
 def register_webhook(caller: Caller, request: RegisterWebhook, ports: RegistryPorts) -> RegisteredWebhook:
     """The webhook of the caller's tenant for this URL, with its new secret. Raises `FieldRefused`.
 
-    A request whose answer was lost can be repeated: a URL has one webhook, and the last answer's secret counts.
+    A request whose answer was lost can be repeated: a URL has one webhook, and the last answer's secret counts. Each
+    one from before signs on for `OVERLAP` after it was replaced.
     """
     url = _read_url(request.url, ports)
     secret = new_secret()
@@ -50,7 +53,7 @@ def _record(record: WebhookRecord, ports: RegistryPorts) -> None:
     for _ in range(_MOST_TRIES):
         before = ports.store.get(record.tenant, record.webhook_id)
         if before is not None:
-            overlapping = replace(record, previous_secret=before.secret, previous_until=record.registered_at + OVERLAP)
+            overlapping = replace(record, previous=_previous(before, record.registered_at))
             if ports.store.replace(overlapping, before):
                 return
             continue
@@ -65,6 +68,13 @@ def _record(record: WebhookRecord, ports: RegistryPorts) -> None:
                 allowed=f"at most {MAX_WEBHOOKS} webhooks",
             ) from None
     raise RuntimeError("the same webhook is registered again and again at this moment")
+
+
+def _previous(before: WebhookRecord, now: datetime) -> tuple[PreviousSecret, ...]:
+    """The secret so far, and those from before it that still sign."""
+    kept = [PreviousSecret(before.secret, now + OVERLAP), *(one for one in before.previous if now < one.until)]
+    # When it is too many, the answers between were lost: a receiver has the newest, or still the oldest.
+    return tuple(kept if len(kept) <= MAX_PREVIOUS else [*kept[: MAX_PREVIOUS - 1], kept[-1]])
 
 
 def _read_url(text: str, ports: RegistryPorts) -> WebhookUrl:

@@ -14,6 +14,10 @@ FIRST_PACE = 0.25
 """Seconds for one step of one picture of a million pixels, until an endpoint has done its first job: about what Stable
 Diffusion takes on the smaller GPUs (one A10G paints 512 x 512 in 30 steps within two seconds)."""
 
+LEAST_SECONDS = 0.25
+"""Of every job, however small: encoding the prompt, decoding and storing. Without it a burst of the smallest jobs would
+reserve next to nothing, and use more than there is."""
+
 
 def steps_of_megapixels(settings: Settings) -> float:
     """How much work the pictures are: one step of one picture of a million pixels is 1."""
@@ -24,8 +28,8 @@ def reserve(
     limits: ApplicableLimits, caller: Caller, settings: Settings, pace: float | None, now: datetime
 ) -> list[tuple[CountedLimit, Reservation]]:
     """A reservation for each limit that is counted. `pace` as in `CatalogEntry`."""
-    seconds = steps_of_megapixels(settings) * (FIRST_PACE if pace is None else pace)
-    amounts = {Measure.IMAGES: len(settings.seeds), Measure.GPU_MS: max(ceil(seconds * 1_000), 1), Measure.JOBS: 1}
+    seconds = LEAST_SECONDS + steps_of_megapixels(settings) * (FIRST_PACE if pace is None else pace)
+    amounts = {Measure.IMAGES: len(settings.seeds), Measure.GPU_MS: ceil(seconds * 1_000), Measure.JOBS: 1}
     return [
         (
             limit,

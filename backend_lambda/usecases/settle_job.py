@@ -15,6 +15,9 @@ from endpoint.contract import CANCELLED_NAME
 
 logger = logging.getLogger(__name__)
 
+UNSHOWN = frozenset({JobFailureCode.MODERATED, JobFailureCode.UNCHECKED})
+"""Failures of jobs that were painted all the same."""
+
 
 def settle_job(record: JobRecord, ports: Ports) -> JobRecord:
     """Bring a final job to rest; one that is open or at rest already is left as it is. Returns the record after that.
@@ -57,7 +60,7 @@ def fail_job(record: JobRecord, failure: JobFailure, ports: Ports) -> JobRecord:
 
 def has_refused_pictures(record: JobRecord) -> bool:
     """Whether it has been painted, and nobody is to see that."""
-    return record.failure is not None and record.failure.code is JobFailureCode.MODERATED
+    return record.failure is not None and record.failure.code in UNSHOWN
 
 
 def conclude(record: JobRecord, changes: JobChanges, ports: Ports) -> JobRecord:

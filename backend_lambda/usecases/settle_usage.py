@@ -17,8 +17,8 @@ def used_by(record: JobRecord, changes: JobChanges, now: datetime) -> tuple[Coun
     """What the open job `record` holds once the final `changes` are made: nothing of what counts jobs at once, and
 
     - succeeded: its pictures, and the endpoint's own time for it, however much was reserved;
-    - cancelled: the time since it was begun, at most what was reserved, and no pictures;
-    - failed: nothing; but where the endpoint did its work (the pictures were refused afterwards), the time.
+    - cancelled, or failed: the time since it was begun, at most what was reserved, and no pictures; but where a failed
+      one says its own time (the pictures were refused afterwards), that time.
     """
     reserved = next((count.amount for count in record.holds if count.measure is Measure.GPU_MS), 0)
     pictures, milliseconds = False, 0
@@ -27,7 +27,7 @@ def used_by(record: JobRecord, changes: JobChanges, now: datetime) -> tuple[Coun
     match changes["state"]:
         case JobState.SUCCEEDED:
             pictures = True
-        case JobState.CANCELLED if record.started_at is not None:
+        case JobState.CANCELLED | JobState.FAILED if seconds is None and record.started_at is not None:
             begun = ceil((now - record.started_at).total_seconds() * 1_000)
             milliseconds = min(max(begun, 0), reserved)
     kept = {Measure.GPU_MS: milliseconds, Measure.JOBS: 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 
 from backend_lambda.contract.limits import MAX_PROMPT_CHARS
@@ -11,8 +12,8 @@ from backend_lambda.training_record import TrainingRecord
 from backend_lambda.usecases.refusals import FieldRefused, WordsBlocked
 
 MAX_CAPTIONS_BYTES = 60_000
-"""Of all captions of a training together: an event, which has them all, must fit on the bus (256 KB), and the record
-into its table (400 KB).
+"""Of all captions of a training together, as JSON: an event, which has them all, must fit on the bus (256 KB), and the
+record into its table (400 KB).
 """
 
 
@@ -43,7 +44,7 @@ def caption_of(given: str, record: TrainingRecord) -> str:
 
 def check_captions_together(captions: Iterable[str]) -> None:
     """Raises `FieldRefused` where they are too long together."""
-    size = sum(len(caption.encode(errors="replace")) for caption in captions)
+    size = sum(len(json.dumps(caption, ensure_ascii=False).encode(errors="replace")) for caption in captions)
     if size > MAX_CAPTIONS_BYTES:
         raise FieldRefused(
             "The captions of this training are too long together. Shorten some.",

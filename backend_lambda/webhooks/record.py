@@ -13,11 +13,19 @@ from backend_lambda.contract.webhooks import DisabledBecause, EventName, Trouble
 
 
 @dataclass(frozen=True)
+class PreviousSecret:
+    """A sealed secret from before, with which deliveries are signed as well until then."""
+
+    secret: bytes
+    until: datetime
+
+
+@dataclass(frozen=True)
 class WebhookRecord:
     """One webhook. Times are UTC.
 
     `registration` is new whenever its URL is registered again: what is learnt about an older one does not count.
-    `secret` is sealed; so is `previous_secret`, with which deliveries are signed as well until `previous_until`.
+    `secret` is sealed. `previous` are those from before, the newest first.
     `failures` counts tries that failed since the last one that went well.
     """
 
@@ -29,8 +37,7 @@ class WebhookRecord:
     secret: bytes
     registered_at: datetime
     registered_by: str
-    previous_secret: bytes | None = None
-    previous_until: datetime | None = None
+    previous: tuple[PreviousSecret, ...] = ()
     failures: int = 0
     delivered_at: datetime | None = None
     trouble: Trouble | None = None

@@ -10,10 +10,10 @@ import json
 import secrets
 from typing import Any
 
-from bot.aws.kms_envelope import CannotOpen, KmsEnvelope, Sealed
+from bot.aws.kms_envelope import CannotOpen, DataKey, KmsEnvelope, Sealed
 from bot.aws.signed_json import AwsCallFailed, SignedJson
 from bot.installation import BotToken, Installation
-from bot.ports.installations import InstallationsUnavailable, Stored
+from bot.ports.installations import InstallationsUnavailable, Lease, Stored
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 READ_TRIES = 3
@@ -51,7 +51,7 @@ class DynamoInstallations:
             "installer": {"S": installation.installer},
             "installed_at": _number(installation.installed_at),
             "revision": {"S": revision},
-            **self._seal(installation.id, installation.bot),
+            **_seal(self._data_key(installation.id), installation.bot),
         }
         request = {
             "Item": item,
@@ -60,8 +60,9 @@ class DynamoInstallations:
         }
         return self._write("PutItem", request, item["pk"]["S"], {"revision": revision})
 
-    def lease(self, stored: Stored, owner: str, until: float, now: float) -> bool:
+    def lease(self, stored: Stored, owner: str, until: float, now: float) -> Lease | None:
         """Take the right to renew the token."""
+        key = self._data_key(stored.installation.id)
         request = {
             "UpdateExpression": "SET lease_owner = :owner, lease_until = :until",
             "ConditionExpression": (
@@ -74,23 +75,33 @@ class DynamoInstallations:
                 ":now": _number(now),
             },
         }
-        return self._write("UpdateItem", request, _key_of(stored), {"lease_owner": owner, "revision": stored.revision})
+        effect = {"lease_owner": owner, "revision": stored.revision}
+        return Lease(stored, owner, key) if self._write("UpdateItem", request, _key_of(stored), effect) else None
 
-    def renew(self, stored: Stored, owner: str, bot: BotToken) -> bool:
+    def renew(self, lease: Lease, bot: BotToken) -> bool:
         """Replace the token, with the lease that the owner holds."""
         revision = secrets.token_hex(8)
-        changes = {"revision": {"S": revision}, **self._seal(stored.installation.id, bot)}
+        changes = {"revision": {"S": revision}, **_seal(lease.key, bot)}
         assignments = ", ".join(f"{name} = :new_{name}" for name in changes)
         request = {
             "UpdateExpression": f"SET {assignments} REMOVE lease_owner, lease_until",
             "ConditionExpression": "revision = :revision AND lease_owner = :owner",
             "ExpressionAttributeValues": {
-                ":revision": {"S": stored.revision},
-                ":owner": {"S": owner},
+                ":revision": {"S": lease.stored.revision},
+                ":owner": {"S": lease.owner},
                 **{f":new_{name}": value for name, value in changes.items()},
             },
         }
-        return self._write("UpdateItem", request, _key_of(stored), {"revision": revision})
+        return self._write("UpdateItem", request, _key_of(lease.stored), {"revision": revision})
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back without a new token."""
+        request = {
+            "UpdateExpression": "REMOVE lease_owner, lease_until",
+            "ConditionExpression": "revision = :revision AND lease_owner = :owner",
+            "ExpressionAttributeValues": {":revision": {"S": lease.stored.revision}, ":owner": {"S": lease.owner}},
+        }
+        self._write("UpdateItem", request, _key_of(lease.stored), None)
 
     def remove(self, stored: Stored) -> bool:
         """Delete it with its tokens, unless it is another by now."""
@@ -129,19 +140,11 @@ class DynamoInstallations:
             raise InstallationsUnavailable("UnprocessedKeys")
         return found
 
-    def _seal(self, workspace: str, bot: BotToken) -> Item:
-        document = {"token": bot.token, "refresh_token": bot.refresh_token, "expires_at": bot.expires_at}
+    def _data_key(self, workspace: str) -> DataKey:
         try:
-            sealed = self._envelope.seal(workspace, json.dumps(document).encode())
+            return self._envelope.data_key(workspace)
         except AwsCallFailed as error:
             raise InstallationsUnavailable(error.code) from error
-        return {
-            "data_key": {"B": sealed.data_key},
-            "nonce": {"B": sealed.nonce},
-            "sealed": {"B": sealed.ciphertext},
-            # For whoever looks at the table; the bot reads the one that is sealed.
-            "token_ends_at": {"NULL": True} if bot.expires_at is None else _number(bot.expires_at),
-        }
 
     def _stored(self, item: Item) -> Stored:
         team, enterprise = item["team"]["S"], item["enterprise"]["S"]
@@ -162,6 +165,18 @@ class DynamoInstallations:
             bot=BotToken(document["token"], document["refresh_token"], document["expires_at"]),
         )
         return Stored(installation, item["revision"]["S"], float(item.get("lease_until", {}).get("N", 0.0)))
+
+
+def _seal(key: DataKey, bot: BotToken) -> Item:
+    document = {"token": bot.token, "refresh_token": bot.refresh_token, "expires_at": bot.expires_at}
+    sealed = KmsEnvelope.seal(key, json.dumps(document).encode())
+    return {
+        "data_key": {"B": sealed.data_key},
+        "nonce": {"B": sealed.nonce},
+        "sealed": {"B": sealed.ciphertext},
+        # For whoever looks at the table; the bot reads the one that is sealed.
+        "token_ends_at": {"NULL": True} if bot.expires_at is None else _number(bot.expires_at),
+    }
 
 
 def _key(team: str, enterprise: str) -> str:

@@ -25,6 +25,7 @@ class EventBridgeAnnouncer:
             event = WorkspaceInstalled(
                 tenant=installation.id,
                 member=installation.installer,
+                organisation=None if installation.is_org_wide else installation.enterprise or None,
                 at=datetime.fromtimestamp(installation.installed_at, UTC),
             )
         except ValidationError:

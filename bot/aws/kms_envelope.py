@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bot.aws.signed_json import AwsCallFailed, SignedJson
@@ -28,6 +29,15 @@ class Sealed(NamedTuple):
     ciphertext: str
 
 
+@dataclass(frozen=True)
+class DataKey:
+    """A key for one workspace: as it is, and as KMS encrypts it (base64)."""
+
+    workspace: str
+    plaintext: bytes = field(repr=False)
+    encrypted: str = field(repr=False)
+
+
 class KmsEnvelope:
     """Seals and opens under one KMS key. Raises `AwsCallFailed` where KMS refuses or does not answer."""
 
@@ -35,18 +45,23 @@ class KmsEnvelope:
         self._kms = SignedJson("kms", "KMS", "TrentService", "1.1")
         self._key_arn = key_arn
 
-    def seal(self, workspace: str, plaintext: bytes) -> Sealed:
-        """Encrypt for a workspace, under a data key of its own."""
-        # Imported here: the acknowledging function seldom needs a token.
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+    def data_key(self, workspace: str) -> DataKey:
+        """A new data key for a workspace."""
         answer = self._kms.call(
             "GenerateDataKey",
             {"KeyId": self._key_arn, "KeySpec": "AES_256", "EncryptionContext": {CONTEXT_KEY: workspace}},
         )
+        return DataKey(workspace, base64.b64decode(answer["Plaintext"]), answer["CiphertextBlob"])
+
+    @staticmethod
+    def seal(key: DataKey, plaintext: bytes) -> Sealed:
+        """Encrypt for the key's workspace. Calls nobody."""
+        # Imported here: the acknowledging function seldom needs a token.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         nonce = os.urandom(NONCE_BYTES)
-        ciphertext = AESGCM(base64.b64decode(answer["Plaintext"])).encrypt(nonce, plaintext, workspace.encode())
-        return Sealed(answer["CiphertextBlob"], _text(nonce), _text(ciphertext))
+        ciphertext = AESGCM(key.plaintext).encrypt(nonce, plaintext, key.workspace.encode())
+        return Sealed(key.encrypted, _text(nonce), _text(ciphertext))
 
     def open(self, workspace: str, sealed: Sealed) -> bytes:
         """Decrypt what was sealed for this workspace; raises `CannotOpen`."""

@@ -23,21 +23,21 @@ class SignedAccessApi:
         """The caller's workspace's grants and denies."""
         return EntryList.model_validate(self._requests.call(credentials, "GET", "/grants")).entries
 
-    def put_grant(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_grant(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Replace what is granted to a subject."""
-        return Entry.model_validate(self._requests.call(credentials, "PUT", _path("grants", subject), body))
+        return Entry.model_validate(self._requests.call(credentials, "PUT", _path("grants", subject, once), body))
 
-    def remove_grant(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_grant(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Take back what is granted to a subject; whether there was anything."""
-        return self._remove(credentials, _path("grants", subject))
+        return self._remove(credentials, _path("grants", subject, once))
 
-    def put_deny(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_deny(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Deny a subject."""
-        return Entry.model_validate(self._requests.call(credentials, "PUT", _path("denies", subject), body))
+        return Entry.model_validate(self._requests.call(credentials, "PUT", _path("denies", subject, once), body))
 
-    def remove_deny(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_deny(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Lift a deny; whether there was one."""
-        return self._remove(credentials, _path("denies", subject))
+        return self._remove(credentials, _path("denies", subject, once))
 
     def list_audit(self, credentials: Credentials, member: str | None, limit: int) -> Sequence[AuditEntry]:
         """The latest changes, newest first. Pages may be short, or empty: as many are read as it takes."""
@@ -57,9 +57,9 @@ class SignedAccessApi:
         """The blocked words."""
         return BlockedWords.model_validate(self._requests.call(credentials, "GET", "/words")).words
 
-    def put_words(self, credentials: Credentials, words: Sequence[str]) -> Sequence[str]:
-        """Replace the blocked words."""
-        body = {"words": list(words)}
+    def put_words(self, credentials: Credentials, words: Sequence[str], was: Sequence[str]) -> Sequence[str]:
+        """Replace the blocked words, where they are `was`."""
+        body = {"words": list(words), "was": list(was)}
         return BlockedWords.model_validate(self._requests.call(credentials, "PUT", "/words", body)).words
 
     def read_limits(self, credentials: Credentials) -> AllowanceList:
@@ -70,5 +70,6 @@ class SignedAccessApi:
         return bool(EntryList.model_validate(self._requests.call(credentials, "DELETE", path)).entries)
 
 
-def _path(what: str, subject: Subject) -> str:
-    return f"/{what}/{subject.kind.value}/{quote(subject.id, safe='')}"
+def _path(what: str, subject: Subject, once: str) -> str:
+    query = urlencode({"idempotency_key": once})
+    return f"/{what}/{subject.kind.value}/{quote(subject.id, safe='')}?{query}"

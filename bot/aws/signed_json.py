@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -17,6 +18,19 @@ from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
 
 TRIES = 2
+THROTTLED_PAUSES_SECONDS = (0.05, 0.2)
+"""Before the next tries of what AWS has throttled; its answer comes at once, so there is time for them."""
+THROTTLED_CODES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 CONNECT_SECONDS, READ_SECONDS = 0.7, 1.0
 
 
@@ -32,7 +46,7 @@ class SignedJson:
     """Calls operations of one service. Region, endpoint and credentials come from the environment, as for any client.
 
     `targets` is the service's prefix in `X-Amz-Target`, `version` of its JSON protocol. What fails with a server error,
-    or without an answer, is sent once more: operations must bear that.
+    or without an answer, is sent once more, and what is throttled twice more: operations must bear that.
     """
 
     def __init__(self, service: str, endpoint_name: str, targets: str, version: str = "1.0") -> None:
@@ -51,18 +65,26 @@ class SignedJson:
 
     def call(self, operation: str, body: dict[str, Any]) -> dict[str, Any]:
         """The operation's answer; raises `AwsCallFailed`."""
-        code = ""
-        for _ in range(TRIES):
+        code, tries, pauses = "", 0, list(THROTTLED_PAUSES_SECONDS)
+        while tries < TRIES:
             try:
                 status, answer = self._send(operation, json.dumps(body).encode())
             except BotoCoreError as error:
                 code = type(error).__name__
+                tries += 1
                 continue
             if status == 200:
                 return answer
             code = str(answer.get("__type") or answer.get("code") or f"HTTP {status}").rpartition("#")[2]
+            if code in THROTTLED_CODES or status == 429:
+                # AWS throttles with 400 as well, which else would be the caller's own mistake.
+                if not pauses:
+                    break
+                time.sleep(pauses.pop(0))
+                continue
             if status < 500:
                 break
+            tries += 1
         raise AwsCallFailed(code)
 
     def _send(self, operation: str, data: bytes) -> tuple[int, dict[str, Any]]:

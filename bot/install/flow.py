@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import secrets
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import urlencode, urljoin
 
+from bot.admission import Admission
 from bot.installation import Installation
 from bot.logs import log
 from bot.ports.announcer import InstallationAnnouncer, NotAnnounced
@@ -21,7 +21,6 @@ from commands.manifest import BOT_SCOPES
 
 STATE_SECONDS = 600
 """How long somebody may take to decide on Slack's page."""
-ANYBODY = "*"
 
 
 class Problem(Enum):
@@ -35,6 +34,8 @@ class Problem(Enum):
     NO_CODE = "no_code"
     CODE_REFUSED = "code_refused"
     NOT_ADMITTED = "not_admitted"
+    NOT_TAKEN_OUT = "not_taken_out"
+    """Not admitted either, and Slack did not take the app out of there again."""
     SLACK_UNAVAILABLE = "slack_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
 
@@ -51,21 +52,16 @@ class InstallFailed(Exception):
 
 @dataclass(frozen=True)
 class InstallPorts:
-    """The ports; who may install (ids of workspaces and organisations, or `*`); and the app's own id at Slack."""
+    """The ports; who may install; and the app's own id at Slack."""
 
     states: InstallStates
     installations: InstallationStore
     oauth: SlackOAuth
     announcer: InstallationAnnouncer
     clock: Clock
-    admitted: frozenset[str]
+    admission: Admission
     client_id: str
     slack_api_url: str
-
-    def admits(self, installation: Installation) -> bool:
-        """Whether the app may be installed there. An organisation that is admitted is so with all its workspaces."""
-        asked = {installation.team, installation.enterprise} - {""}
-        return ANYBODY in self.admitted or bool(asked & self.admitted)
 
 
 @dataclass(frozen=True)
@@ -111,11 +107,9 @@ def finish_install(
         raise InstallFailed(Problem.NO_CODE)
     installation = _exchange(ports, query["code"], redirect_uri)
     facts = {"workspace": installation.id, "installer": installation.installer}
-    if not ports.admits(installation):
+    if not ports.admission.admits(installation.team, installation.enterprise):
         log.warning("not admitted", extra=facts)
-        with contextlib.suppress(SlackRefused, SlackUnavailable):
-            ports.oauth.uninstall(installation.bot.token)
-        raise InstallFailed(Problem.NOT_ADMITTED, installation.name, installation.id)
+        raise InstallFailed(_take_out(ports, installation), installation.name, installation.id)
     try:
         ports.installations.save(installation)
         # Should this fail, the person installs anew: stored again, announced again.
@@ -125,6 +119,16 @@ def finish_install(
         raise InstallFailed(Problem.STORE_UNAVAILABLE, installation.name, installation.id) from error
     log.info("installed", extra={**facts, "is_org_wide": installation.is_org_wide})
     return installation
+
+
+def _take_out(ports: InstallPorts, installation: Installation) -> Problem:
+    """Take the app out of where it may not be; which problem that leaves."""
+    try:
+        ports.oauth.uninstall(installation.bot.token)
+    except (SlackRefused, SlackUnavailable) as error:
+        log.error("app not taken out again", extra={"workspace": installation.id, "code": str(error)})
+        return Problem.NOT_TAKEN_OUT
+    return Problem.NOT_ADMITTED
 
 
 def _check_state(ports: InstallPorts, state: str, state_of_browser: str) -> None:

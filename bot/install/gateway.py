@@ -28,6 +28,7 @@ STATUSES = {
     Problem.NOT_SET_UP: 503,
     Problem.CANCELLED: 200,
     Problem.NOT_ADMITTED: 403,
+    Problem.NOT_TAKEN_OUT: 403,
     Problem.SLACK_UNAVAILABLE: 502,
     Problem.STORE_UNAVAILABLE: 503,
 }

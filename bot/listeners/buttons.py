@@ -85,7 +85,7 @@ def _edit(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
     facts = record.data if record is not None else {}
     if not facts.get("order") or facts.get("job_id") != body["actions"][0].get("value"):
         return stale_button()
-    origin = FormOrigin(channel, facts.get("thread_ts") or message_ts, body.get("response_url"))
+    origin = FormOrigin(channel, facts.get("thread_ts") or message_ts, body.get("response_url"), team)
     order = PaintOrder.from_json(facts["order"])
     try:
         open_form(deps, client, body, body["user"]["id"], origin, order)

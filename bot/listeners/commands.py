@@ -94,7 +94,7 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
 
 
 def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
-    origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"))
+    origin = FormOrigin(body["channel_id"], response_url=body.get("response_url"), team=team_of(body))
     try:
         open_form(deps, client, body, body["user_id"], origin, None)
     except (SlackRefused, SlackUnavailable) as error:

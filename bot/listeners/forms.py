@@ -49,16 +49,15 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
     @app.view(IMAGINE_FORM)
     def on_submitted(ack: Ack, body: Body) -> None:
         view = body["view"]
-        actor_team = actor_team_of(body)
-        if actor_team is None:
+        actor_team, team = actor_team_of(body), team_of(body)
+        origin = FormOrigin.from_metadata(view["private_metadata"])
+        if actor_team is None or origin.team not in {"", team}:
             _refuse(ack, unknown_team())
             return
         read = read_form(view["state"]["values"])
         if isinstance(read, dict):
             ack(response_action="errors", errors=read)
             return
-        origin = FormOrigin.from_metadata(view["private_metadata"])
-        team = team_of(body)
         invocation = Invocation(
             kind=Kind.PAINT,
             request_key=request_key("form", team, view["id"]),

@@ -6,7 +6,7 @@ from slack_bolt import App
 
 from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.deps import Body, ListenerDeps
-from bot.origin import enterprise_of, is_org_wide, team_of
+from bot.origin import enterprise_of, team_of
 
 
 class NotQueued(Exception):
@@ -38,7 +38,6 @@ def _enqueue(deps: ListenerDeps, body: Body, kind: Kind) -> None:
         channel="",
         member="",
         at=float(event_time) if isinstance(event_time, int | float) else deps.clock.now(),
-        value="org" if is_org_wide(body) else "",
         enterprise=enterprise,
     )
     if deps.enqueue(invocation) is not None:

@@ -24,26 +24,26 @@ class Grants(Protocol):
 class AccessApi(Protocol):
     """Grants, audit, words and limits in the backend's REST API, called as someone.
 
-    Raises `ApiRefused` and `ApiUnavailable`.
+    Raises `ApiRefused` and `ApiUnavailable`. `once` is an idempotency key: a change that comes again changes nothing.
     """
 
     def list_grants(self, credentials: Credentials) -> Sequence[Entry]:
         """The caller's workspace's grants and denies."""
         ...
 
-    def put_grant(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_grant(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Replace what is granted to a subject by `PutGrant` as JSON; the grant as it stands then."""
         ...
 
-    def remove_grant(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_grant(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Take back what is granted to a subject; whether there was anything."""
         ...
 
-    def put_deny(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_deny(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Deny a subject by `PutDeny` as JSON; the deny as it stands then."""
         ...
 
-    def remove_deny(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_deny(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Lift a deny; whether there was one."""
         ...
 
@@ -55,8 +55,10 @@ class AccessApi(Protocol):
         """The blocked words."""
         ...
 
-    def put_words(self, credentials: Credentials, words: Sequence[str]) -> Sequence[str]:
-        """Replace the blocked words; those that are blocked then."""
+    def put_words(self, credentials: Credentials, words: Sequence[str], was: Sequence[str]) -> Sequence[str]:
+        """Replace the blocked words; those that are blocked then. Refused (`access_conflict`) where they are not
+        `was` any more.
+        """
         ...
 
     def read_limits(self, credentials: Credentials) -> AllowanceList:

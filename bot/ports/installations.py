@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from bot.installation import BotToken, Installation
 
@@ -22,6 +22,17 @@ class Stored:
     """Until then (Unix seconds) somebody is at renewing its token."""
 
 
+@dataclass(frozen=True)
+class Lease:
+    """The right to renew a token. `key`: what the store seals the new token with. It is fetched with the lease, so that
+    of all that may fail only the write comes after Slack has given the token out.
+    """
+
+    stored: Stored
+    owner: str
+    key: Any = field(default=None, repr=False)
+
+
 class InstallationStore(Protocol):
     """Installations. `enterprise` is empty for a workspace of no organisation. Raises `InstallationsUnavailable`."""
 
@@ -33,12 +44,19 @@ class InstallationStore(Protocol):
         """Store it in place of an earlier one; False (and nothing happens) where a later one is stored."""
         ...
 
-    def lease(self, stored: Stored, owner: str, until: float, now: float) -> bool:
-        """Take the right to renew the token. False where it is taken, or the stored revision is another by now."""
+    def lease(self, stored: Stored, owner: str, until: float, now: float) -> Lease | None:
+        """Take the right to renew the token. None where it is taken, or the stored revision is another by now."""
         ...
 
-    def renew(self, stored: Stored, owner: str, bot: BotToken) -> bool:
-        """Replace the token. False (and nothing happens) where the lease is not the owner's or the revision another."""
+    def renew(self, lease: Lease, bot: BotToken) -> bool:
+        """Replace the token. False (and nothing happens) where the lease is not the owner's or the revision another.
+
+        May be repeated with the same token when it has raised.
+        """
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back without a new token, if it still is the owner's."""
         ...
 
     def remove(self, stored: Stored) -> bool:

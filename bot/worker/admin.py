@@ -14,7 +14,6 @@ from bot.worker.authorize import AccessRefused
 from bot.worker.deps import WorkerDeps
 from bot.worker.refusals import refusal_trouble
 from commands.sentences import role_refused
-from commands.sentences_access import role_lacks
 from commands.views.blocks import Message
 from commands.views.limits import limits_message
 from commands.views.trouble import trouble_message
@@ -61,9 +60,7 @@ def _outcome(deps: WorkerDeps, invocation: Invocation, reference: str) -> Messag
     except ApiRefused as refused:
         code = str(refused.body.get("code"))
         log.info("backend refused", extra={"request_key": invocation.request_key, "code": code, "reference": reference})
-        if code == "not_allowed":
-            return trouble_message(role_lacks(authorized.admins))
-        return trouble_message(refusal_trouble(refused, None, reference))
+        return trouble_message(refusal_trouble(refused, None, reference, authorized))
 
 
 def _carry_out(deps: WorkerDeps, invocation: Invocation, credentials: Credentials) -> Message:

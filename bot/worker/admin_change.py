@@ -8,7 +8,7 @@ from backend_lambda.contract.subjects import Subject, SubjectKind
 from backend_lambda.contract.trainings import TrainingPolicy
 from bot.invocation import Invocation
 from bot.logs import log
-from bot.ports.backend import Credentials
+from bot.ports.backend import ApiRefused, Credentials
 from bot.ports.records import Json
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.worker.deps import WorkerDeps
@@ -41,6 +41,7 @@ from commands.views.blocks import Message
 from commands.views.training_policy import policy_sentences
 from commands.views.trouble import trouble_message
 
+WORDS_ATTEMPTS = 5
 CONFIRM_SECONDS = 3_600.0
 """For so long a preview can be confirmed: later, what it says may no longer be what its reader has in mind."""
 
@@ -62,18 +63,18 @@ def make_change(deps: WorkerDeps, invocation: Invocation, credentials: Credentia
 
 
 def _make(deps: WorkerDeps, invocation: Invocation, credentials: Credentials, instruction: Instruction) -> Message:
-    values, team = instruction.values, invocation.team
+    values, team, once = instruction.values, invocation.team, invocation.request_key
     match instruction.path:
         case GRANT.path:
-            return _put(deps, credentials, subject_of(values[WHO.name], team), grant_body(values))
+            return _put(deps, credentials, subject_of(values[WHO.name], team), grant_body(values), once)
         case LIMIT.path:
-            return _put(deps, credentials, subject_of(values[WHO.name], team), limit_body(values))
+            return _put(deps, credentials, subject_of(values[WHO.name], team), limit_body(values), once)
         case GUARDRAIL.path:
-            return _put(deps, credentials, subject_of(values[CHANNEL.name], team), guardrail_body(values))
+            return _put(deps, credentials, subject_of(values[CHANNEL.name], team), guardrail_body(values), once)
         case DENY.path:
             return _deny(deps, invocation, credentials, subject_of(values[WHO.name], team), values)
         case REVOKE.path:
-            return _revoke(deps, credentials, subject_of(values[WHO.name], team), values)
+            return _revoke(deps, credentials, subject_of(values[WHO.name], team), values, once)
         case TRAINING.path:
             return _training(deps, credentials, instruction)
         case _:
@@ -91,9 +92,9 @@ def _outdated(deps: WorkerDeps, invocation: Invocation, instruction: Instruction
     return already_over() if until is not None and fixed_end(until) <= deps.authority.now() else None
 
 
-def _put(deps: WorkerDeps, credentials: Credentials, subject: Subject, body: Json) -> Message:
+def _put(deps: WorkerDeps, credentials: Credentials, subject: Subject, body: Json, once: str) -> Message:
     """Replace a part of what is granted to a subject; where nothing is left of the grant, it is gone."""
-    entry = deps.access.put_grant(credentials, subject, body)
+    entry = deps.access.put_grant(credentials, subject, body, once)
     if entry.role_arn is None and entry.guardrail is None and not entry.is_limiting:
         return done(_nothing_granted(subject))
     return done("Done.", entry_line(entry))
@@ -114,29 +115,40 @@ def _deny(
             log.warning("user groups unknown", extra={"team": invocation.team, "code": str(error)})
             return trouble_message(group_members_unknown())
         body["reaches"] = sorted(groups.get(subject.id, frozenset()))
-    entry = deps.access.put_deny(credentials, subject, body)
+    entry = deps.access.put_deny(credentials, subject, body, invocation.request_key)
     return done("Done.", entry_line(entry))
 
 
-def _revoke(deps: WorkerDeps, credentials: Credentials, subject: Subject, values: Mapping[str, Value]) -> Message:
+def _revoke(
+    deps: WorkerDeps, credentials: Credentials, subject: Subject, values: Mapping[str, Value], once: str
+) -> Message:
     whom = everybody_meant(subject.kind, subject.id)
     if values.get(EFFECT.name) == "deny":
-        deps.access.remove_deny(credentials, subject)
+        deps.access.remove_deny(credentials, subject, once)
         return done(f"There is no deny any more for {whom}.")
-    deps.access.remove_grant(credentials, subject)
+    deps.access.remove_grant(credentials, subject, once)
     return done(_nothing_granted(subject))
 
 
 def _words(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:
     named = {word.casefold(): word for word in split_phrases(instruction.values[WORDS.name])}
-    blocked = {word.casefold(): word for word in deps.access.read_words(credentials)}
-    if instruction.path == WORDS_ADD.path:
-        wanted = {**named, **blocked}
-    else:
-        wanted = {meaning: word for meaning, word in blocked.items() if meaning not in named}
-    if wanted.keys() != blocked.keys():
-        blocked = dict.fromkeys(deps.access.put_words(credentials, list(wanted.values())), "")
-    return done(f"{len(blocked)} words and phrases are blocked now.")
+    for attempt in range(1, WORDS_ATTEMPTS + 1):
+        was = deps.access.read_words(credentials)
+        blocked = {word.casefold(): word for word in was}
+        if instruction.path == WORDS_ADD.path:
+            wanted = {**named, **blocked}
+        else:
+            wanted = {meaning: word for meaning, word in blocked.items() if meaning not in named}
+        if wanted.keys() == blocked.keys():
+            break
+        try:
+            was = deps.access.put_words(credentials, list(wanted.values()), was)
+            break
+        except ApiRefused as refused:
+            # Somebody else's change stays: it is read, and this one made beside it.
+            if refused.body.get("code") != "access_conflict" or attempt == WORDS_ATTEMPTS:
+                raise
+    return done(f"{len(was)} words and phrases are blocked now.")
 
 
 def _training(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:

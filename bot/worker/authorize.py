@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend_lambda.contract.access import MAX_SESSION_POLICY_CHARS, Effect, Entry
+from backend_lambda.contract.access import MAX_SESSION_POLICY_CHARS, Effect, Entry, standing
 from backend_lambda.contract.decision import Decision, Who, decide
 from backend_lambda.contract.subjects import SubjectKind
 from bot.invocation import Invocation
@@ -60,15 +60,15 @@ class Authority:
 
     def authorize(self, slack: SlackPeople, invocation: Invocation) -> Authorized:
         """The role for whoever is behind an invocation. Raises `AccessRefused`."""
-        entries = self.grants.entries(invocation.team, invocation.enterprise)
         now = self.now()
-        admins = admins_of(entries, now)
+        entries = standing(self.grants.entries(invocation.team, invocation.enterprise), now)
+        admins = admins_of(entries)
         who = Who(
             workspace=invocation.team,
             member=invocation.member,
             channel=invocation.channel,
             org=invocation.enterprise,
-            usergroups=self.usergroups_of(slack, invocation.team, invocation.member, entries, now),
+            usergroups=self.usergroups_of(slack, invocation.team, invocation.member, entries),
             is_external=invocation.is_external,
         )
         decision = decide(entries, who, now)
@@ -85,16 +85,13 @@ class Authority:
         caller = Caller(invocation.team, invocation.channel, invocation.member, decision.usergroup)
         return Authorized(grant, caller, admins)
 
-    def usergroups_of(
-        self, slack: SlackPeople, team: str, member: str, entries: Iterable[Entry], now: datetime
-    ) -> frozenset[str]:
-        """The user groups of a member, as far as an entry is about one.
+    def usergroups_of(self, slack: SlackPeople, team: str, member: str, entries: Collection[Entry]) -> frozenset[str]:
+        """The user groups of a member, as far as one of the entries, which all count, is about one.
 
         Raises `AccessRefused` where Slack does not say it and it could make a difference to the person: a deny, limits,
         or a role for those to whom none is granted by name. A group's role may be the lesser one.
         """
-        counting = [entry for entry in entries if entry.counts_at(now)]
-        about_groups = [entry for entry in counting if entry.kind is SubjectKind.USERGROUP]
+        about_groups = [entry for entry in entries if entry.kind is SubjectKind.USERGROUP]
         if not about_groups:
             return frozenset()
         try:
@@ -108,7 +105,7 @@ class Authority:
                 and entry.id == member
                 and entry.effect is Effect.GRANT
                 and entry.role_arn is not None
-                for entry in counting
+                for entry in entries
             )
             if not has_role or any(entry.effect is Effect.DENY or entry.is_limiting for entry in about_groups):
                 raise AccessRefused(groups_unknown()) from error
@@ -126,10 +123,12 @@ def session_policy(decision: Decision[Entry], api_arn: str) -> str:
     return guardrail.session_policy(api_arn) if guardrail is not None else ""
 
 
-def admins_of(entries: Iterable[Entry], now: datetime) -> list[str]:
-    """At most three members to whom the admin role is granted by name, the first ones first; denied ones left out."""
-    counting = [entry for entry in entries if entry.kind is SubjectKind.MEMBER and entry.counts_at(now)]
-    denied_ids = {entry.id for entry in counting if entry.effect is Effect.DENY}
-    admins = [entry for entry in counting if entry.effect is Effect.GRANT and entry.role == ADMIN]
+def admins_of(entries: Iterable[Entry]) -> list[str]:
+    """At most three members to whom the admin role is granted by name, the first ones first; denied ones left out. The
+    entries all count.
+    """
+    about_members = [entry for entry in entries if entry.kind is SubjectKind.MEMBER]
+    denied_ids = {entry.id for entry in about_members if entry.effect is Effect.DENY}
+    admins = [entry for entry in about_members if entry.effect is Effect.GRANT and entry.role == ADMIN]
     admins.sort(key=lambda entry: (entry.made_at, entry.id))
     return [entry.id for entry in admins if entry.id not in denied_ids][:NAMED_ADMINS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.admission import Admission
 from bot.board import Board
 from bot.invocation import Invocation
 from bot.ports.access import AccessApi, PolicySimulator
@@ -18,8 +19,11 @@ from bot.worker.authorize import Authority, Authorized
 
 @dataclass(frozen=True)
 class WorkerDeps:
-    """The ports, for one workspace, what decides about access, and the endpoint that paints when none is named."""
+    """The ports, for one workspace, whom the deployment serves, what decides about access, and the endpoint that paints
+    when none is named.
+    """
 
+    admission: Admission
     store: RecordStore
     slack: Slack
     authority: Authority

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from backend_lambda.contract.access import Effect
+from backend_lambda.contract.access import Effect, standing
 from backend_lambda.contract.actions import Action, resources
 from backend_lambda.contract.decision import Who, decide
 from bot.invocation import Invocation
@@ -21,14 +21,15 @@ ANY = "any"
 def explain(deps: WorkerDeps, invocation: Invocation, member: str, channel: str) -> Explanation:
     """What holds for a member of the workspace in a channel now."""
     authority, team, org = deps.authority, invocation.team, invocation.enterprise
-    entries, now = authority.grants.entries(team, org), authority.now()
+    now = authority.now()
+    entries = standing(authority.grants.entries(team, org), now)
     try:
-        groups, are_groups_known = authority.usergroups_of(deps.slack, team, member, entries, now), True
+        groups, are_groups_known = authority.usergroups_of(deps.slack, team, member, entries), True
     except AccessRefused:
         groups, are_groups_known = frozenset(), False
     who = Who(workspace=team, member=member, channel=channel, org=org, usergroups=groups)
     decision = decide(entries, who, now)
-    meant = [entry for entry in entries if who.is_meant_by(entry) and entry.counts_at(now)]
+    meant = [entry for entry in entries if who.is_meant_by(entry)]
     guardrail = decision.guardrail.guardrail if decision.guardrail is not None else None
     model = guardrail.models[0] if guardrail is not None and guardrail.models else deps.default_endpoint
     verdicts: Sequence[tuple[Action, Verdict]] = ()

@@ -2,8 +2,8 @@
 
 Slack sends `app_uninstalled` and `tokens_revoked` in any order, more than once, and perhaps after the app has been
 installed anew (https://docs.slack.dev/reference/events/app_uninstalled). With token rotation a single token can be
-revoked while the installation stays. So an event from before the installation says nothing, and where it may be about
-either, Slack is asked whether it still takes the token, or gives a new one for it.
+revoked while the installation stays. So an event from before the installation says nothing, and any other is a reason
+to ask: the installation has ended when Slack neither takes the token any more nor gives a new one for it.
 """
 
 from __future__ import annotations
@@ -39,18 +39,16 @@ class ChangedMeanwhile(Exception):
 def end_installation(deps: InstallationDeps, invocation: Invocation) -> None:
     """Remove the installation that an event is about, unless it has not ended. Safe to repeat.
 
-    An event in an organisation may be about the workspace's installation or the organisation's: of the one that it
-    names it is believed, the other one is looked at. Raises `SlackUnavailable` and `InstallationsUnavailable`.
+    An event in an organisation may be about the workspace's installation or the organisation's, whichever it names:
+    both are looked at. Raises `SlackUnavailable` and `InstallationsUnavailable`.
     """
-    team, enterprise = invocation.team, invocation.enterprise
-    is_org_named = not team or invocation.value == "org"
-    if team:
-        _end(deps, invocation, team, is_named=not is_org_named)
-    if enterprise:
-        _end(deps, invocation, "", is_named=is_org_named)
+    if invocation.team:
+        _end(deps, invocation, invocation.team)
+    if invocation.enterprise:
+        _end(deps, invocation, "")
 
 
-def _end(deps: InstallationDeps, invocation: Invocation, team: str, is_named: bool) -> None:
+def _end(deps: InstallationDeps, invocation: Invocation, team: str) -> None:
     """Remove the workspace's own installation, or without a team the organisation's, if it has ended."""
     facts = {"team": team, "enterprise": invocation.enterprise, "event": invocation.kind.value}
     for _ in range(TRIES):
@@ -58,7 +56,7 @@ def _end(deps: InstallationDeps, invocation: Invocation, team: str, is_named: bo
         if stored is None or stored.installation.is_org_wide != (not team):
             log.info("not installed", extra=facts)
             return
-        if not _has_ended(deps, stored, invocation, is_named):
+        if not _has_ended(deps, stored, invocation):
             log.info("installation stays", extra=facts)
             return
         if deps.installations.remove(stored):
@@ -67,13 +65,11 @@ def _end(deps: InstallationDeps, invocation: Invocation, team: str, is_named: bo
     raise ChangedMeanwhile
 
 
-def _has_ended(deps: InstallationDeps, stored: Stored, invocation: Invocation, is_named: bool) -> bool:
+def _has_ended(deps: InstallationDeps, stored: Stored, invocation: Invocation) -> bool:
     installation = stored.installation
-    later_by = invocation.at - installation.installed_at
-    if later_by < -CLOCK_SLACK_SECONDS:
+    if invocation.at < installation.installed_at - CLOCK_SLACK_SECONDS:
         return False
-    if invocation.kind is Kind.UNINSTALLED and is_named and later_by > CLOCK_SLACK_SECONDS:
-        return True
+    # Also after an uninstallation: its stamp may be late, and the app installed anew since.
     if deps.oauth.accepts(installation.bot.token):
         return False
     try:

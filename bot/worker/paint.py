@@ -12,7 +12,7 @@ from bot.places import Place
 from bot.ports.backend import AcceptedJob, ApiRefused, Credentials, RoleRefused
 from bot.ports.slack import SlackRefused, SlackUnavailable
 from bot.posting import UNREACHABLE_CODES, post_once, tell
-from bot.worker.authorize import AccessRefused
+from bot.worker.authorize import AccessRefused, Authorized
 from bot.worker.deps import WorkerDeps
 from bot.worker.models import models
 from bot.worker.refusals import refusal_trouble
@@ -33,7 +33,8 @@ def paint(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
     if order is None:
         return
     try:
-        credentials = deps.credentials_for(invocation)
+        authorized = deps.authorize(invocation)
+        credentials = deps.assume(authorized)
     except AccessRefused as refused:
         _refuse(deps, invocation, work, refused.trouble)
         return
@@ -44,7 +45,7 @@ def paint(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
     place = _placeholder(deps, invocation, work, order)
     if place is None:
         return
-    job = _submit(deps, invocation, work, place, order, credentials, reference)
+    job = _submit(deps, invocation, work, place, order, (authorized, credentials), reference)
     if job is None:
         return
     _accepted(deps, invocation, place, order, job, credentials)
@@ -124,10 +125,11 @@ def _submit(
     work: Work,
     place: Place,
     order: PaintOrder,
-    credentials: Credentials,
+    session: tuple[Authorized, Credentials],
     reference: str,
 ) -> AcceptedJob | None:
     endpoint = order.model or deps.default_endpoint
+    authorized, credentials = session
     try:
         job = deps.api.submit_job(credentials, endpoint, _body(invocation, place, order))
     except ApiRefused as refused:
@@ -135,7 +137,7 @@ def _submit(
             "backend refused",
             extra={"request_key": invocation.request_key, "code": refused.body.get("code"), "reference": reference},
         )
-        trouble = refusal_trouble(refused, endpoint, reference)
+        trouble = refusal_trouble(refused, endpoint, reference, authorized)
         deps.board.show(place, FINAL, failure(order.prompt, invocation.member, trouble, invocation.request_key))
         work.finish()
         return None
@@ -181,7 +183,8 @@ def _body(invocation: Invocation, place: Place, order: PaintOrder) -> dict[str, 
 
 
 def _refuse(deps: WorkerDeps, invocation: Invocation, work: Work, trouble: Trouble) -> None:
-    _tell(deps, invocation, trouble_message(trouble))
+    """An earlier try may have left a placeholder, before a grant ended or a deny came: it must not wait for ever."""
+    give_up(deps, invocation, work, trouble)
     work.finish()
 
 

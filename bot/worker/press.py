@@ -15,7 +15,7 @@ from bot.ports.records import Json
 from bot.ports.slack import SlackRefused
 from bot.posting import post_once, tell
 from bot.uploading import upload_once, wait_until_ready
-from bot.worker.authorize import AccessRefused
+from bot.worker.authorize import AccessRefused, Authorized
 from bot.worker.deps import WorkerDeps
 from bot.worker.paint import paint
 from bot.worker.refusals import refusal_trouble
@@ -117,8 +117,10 @@ def _delete_file(deps: WorkerDeps, file_id: str) -> None:
 
 def _call_backend(deps: WorkerDeps, invocation: Invocation, job_id: str, reference: str) -> Trouble | None:
     """Do to the job what the button says, as the member who pressed it: IAM decides."""
+    authorized: Authorized | None = None
     try:
-        credentials = deps.credentials_for(invocation)
+        authorized = deps.authorize(invocation)
+        credentials = deps.assume(authorized)
         match invocation.kind:
             case Kind.DELETE:
                 deps.api.delete_job(credentials, job_id)
@@ -135,7 +137,7 @@ def _call_backend(deps: WorkerDeps, invocation: Invocation, job_id: str, referen
         # Gone already: what was wanted is so.
         if refused.body.get("code") == "job_not_found" and invocation.kind is Kind.DELETE:
             return None
-        return refusal_trouble(refused, None, reference)
+        return refusal_trouble(refused, None, reference, authorized)
     return None
 
 

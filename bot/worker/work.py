@@ -10,6 +10,7 @@ from bot.logs import log, new_reference
 from bot.places import request_record_key
 from bot.ports.backend import ApiRefused, RoleRefused
 from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
+from bot.posting import tell
 from bot.worker.admin import ADMIN_KINDS, administer, answer
 from bot.worker.authorize import AccessRefused
 from bot.worker.deps import WorkerDeps
@@ -20,13 +21,16 @@ from bot.worker.paint import give_up, paint
 from bot.worker.press import press
 from bot.worker.trainings.work import TRAINING_KINDS, refresh_trainables, say, train
 from commands.sentences import not_installed, unexpected
+from commands.sentences_access import not_admitted
 from commands.views.trouble import trouble_message
 
 
 def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_try: bool) -> None:
     """Handle one delivery of an invocation. Whatever it raises, the queue shall deliver it again."""
+    is_admitted = deps.admission.admits(invocation.team, invocation.enterprise)
     if invocation.kind is Kind.REFRESH_MODELS:
-        _refresh_models(deps, invocation)
+        if is_admitted:
+            _refresh_models(deps, invocation)
         return
     if invocation.kind is Kind.REFRESH_TRAINABLES:
         refresh_trainables(deps, invocation)
@@ -39,7 +43,9 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         log.info("already in hand", extra={"request_key": invocation.request_key})
         return
     try:
-        if invocation.kind in {Kind.PAINT, Kind.SAY}:
+        if not is_admitted:
+            _turn_away(deps, invocation, work)
+        elif invocation.kind in {Kind.PAINT, Kind.SAY}:
             paint(deps, invocation, work, reference)
         elif invocation.kind in ADMIN_KINDS:
             administer(deps, invocation, work, reference)
@@ -69,6 +75,17 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
         with contextlib.suppress(LeaseLost):
             work.release()
         raise
+
+
+def _turn_away(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
+    """The operator has taken the workspace off the list since it was installed: nothing is asked of AWS for it."""
+    log.warning("not admitted", extra={"team": invocation.team, "enterprise": invocation.enterprise})
+    view = trouble_message(not_admitted())
+    if invocation.kind in ADMIN_KINDS:
+        answer(deps, invocation, view)
+    else:
+        tell(deps.slack, invocation.channel, invocation.thread_ts, invocation.member, invocation.response_url, view)
+    work.finish()
 
 
 def _drop(deps: WorkerDeps, invocation: Invocation, work: Work, gone: NotInstalled) -> None:

@@ -30,7 +30,9 @@ HEADINGS = {
 
 def access_list(entries: Iterable[Entry], now: datetime) -> Message:
     """What counts now, by kind; what does not fit is counted."""
-    counting = [entry for entry in entries if entry.counts_at(now)]
+    from backend_lambda.contract.access import standing
+
+    counting = standing(entries, now)
     groups = [(HEADINGS[kind], [entry_line(entry) for entry in counting if entry.kind == kind]) for kind in SubjectKind]
     blocks, left_out = _parts([(heading, lines) for heading, lines in groups if lines])
     if not blocks:

@@ -50,6 +50,8 @@ from commands.views.blocks import Message, actions, button, context, message, se
 from commands.views.training_policy import policy_sentences
 
 SHOWN_WORDS = 20
+IN_WORKSPACE = "easel_in_"
+"""Before the workspace's id in the block id: Slack need not say in which one a preview was answered."""
 
 
 def preview(change: Settled, workspace: str) -> Message:
@@ -65,10 +67,16 @@ def preview(change: Settled, workspace: str) -> Message:
                 [
                     button("Confirm", ADMIN_CONFIRM, change.text, style="danger" if is_taking else "primary"),
                     button("Cancel", ADMIN_CANCEL, "cancel"),
-                ]
+                ],
+                f"{IN_WORKSPACE}{workspace}",
             ),
         ],
     )
+
+
+def confirmed_workspace(block_id: str) -> str:
+    """The workspace that a preview with this block is for, or an empty text."""
+    return block_id.removeprefix(IN_WORKSPACE) if block_id.startswith(IN_WORKSPACE) else ""
 
 
 def done(sentence: str, now_holds: str = "") -> Message:

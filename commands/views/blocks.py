@@ -103,9 +103,10 @@ def confirm_dialog(title: str, question: str, yes: str, no: str, style: str = "d
     }
 
 
-def actions(buttons: Sequence[Block]) -> Block | None:
-    """A row of at most 25 buttons. None where there are none."""
-    return {"type": "actions", "elements": list(buttons)[:25]} if buttons else None
+def actions(buttons: Sequence[Block], block_id: str | None = None) -> Block | None:
+    """A row of at most 25 buttons. None where there are none. `block_id` comes back with the one that is pressed."""
+    row: Block = {"type": "actions", "elements": list(buttons)[:25]}
+    return (row | ({"block_id": block_id} if block_id else {})) if buttons else None
 
 
 def shorten_mrkdwn(text: str, limit: int) -> str:

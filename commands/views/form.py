@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from backend_lambda.contract.limits import MAX_PICTURES, MAX_PROMPT_CHARS
@@ -29,21 +29,24 @@ MAX_SELECT_OPTIONS = 100
 
 @dataclass(frozen=True)
 class FormOrigin:
-    """Where the form was opened, carried in its private metadata."""
+    """Where the form was opened, carried in its private metadata. `team` is the workspace's id."""
 
     channel: str
     thread_ts: str | None = None
     response_url: str | None = None
+    team: str = ""
 
     def to_metadata(self) -> str:
         """At most 3,000 characters."""
-        return json.dumps({"channel": self.channel, "thread_ts": self.thread_ts, "response_url": self.response_url})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_metadata(cls, metadata: str) -> FormOrigin:
         """Read what `to_metadata` wrote; raises `KeyError` or `ValueError` for anything else."""
         document = json.loads(metadata)
-        return cls(document["channel"], document.get("thread_ts"), document.get("response_url"))
+        return cls(
+            document["channel"], document.get("thread_ts"), document.get("response_url"), document.get("team") or ""
+        )
 
 
 def imagine_form(origin: FormOrigin, order: PaintOrder | None, default_model: str) -> Block:

@@ -17,7 +17,7 @@ def installed_page(name: str, is_org_wide: bool) -> str:
     """It worked. `name` is the workspace's or the organisation's."""
     where = escape(name) or ("your organisation" if is_org_wide else "your workspace")
     steps = [
-        "You are Easel's first admin there, unless there was one before. Nobody else may paint yet: "
+        "You are Easel's first admin there, unless it or its organisation has one already. Nobody else may paint yet: "
         "<code>/imagine-admin access grant workspace artist</code> lets everybody.",
         "Invite it where your team works: <code>/invite @easel</code>",
         "Paint: <code>/imagine a small blue star on a yellow background</code>",
@@ -29,13 +29,13 @@ def installed_page(name: str, is_org_wide: bool) -> str:
 
 
 def failed_page(trouble: Trouble, start_url: str | None) -> str:
-    """It did not work, and what to do about it; `start_url` begins anew."""
+    """This attempt did not work, and what to do about it; `start_url` begins anew. An earlier one may have worked."""
     body = f"<p>{escape(trouble.sentence)}</p><p>{escape(trouble.next_step)}</p>"
     if trouble.reference:
         body += f"<p>Reference <code>{escape(trouble.reference)}</code></p>"
     if start_url and trouble.can_retry:
         body += f'<p><a href="{escape(start_url)}">Start again</a></p>'
-    return _page("Easel is not installed", body)
+    return _page("This attempt did not install Easel", body)
 
 
 def _page(title: str, body: str) -> str:

@@ -22,6 +22,7 @@ from typing import Any
 
 from deploy.local.figures import Figure, at_most, report
 from deploy.local.follow_imagine import ImagineFailed, follow_imagine
+from deploy.local.lora_bench import lora_batches
 from deploy.local.slack.client import LocalWorkspace
 from deploy.local.stack import ROOT, LocalStack, StackSettings
 
@@ -45,6 +46,7 @@ def bench() -> int:
     with LocalStack(StackSettings(rate_limit_factor=None)) as stack:
         environment = function_environment(stack)
         figures = [*cold_starts(environment), *warm_acks(stack, environment), *pictures(stack)]
+    figures += lora_batches()
     return 0 if report(figures, Path("out/bench.json")) else 1
 
 

@@ -25,8 +25,9 @@ from deploy.local.sagemaker.settings import SageMakerSettings
 from deploy.local.slack.manifest import Manifest
 from deploy.local.slack.server import WorkspaceServer
 from deploy.local.slack.settings import GLOBEX, WorkspaceSettings
-from deploy.models import publish_model
+from deploy.models import pipeline_of, publish_model
 from deploy.slack_credentials import SlackCredentials, store_slack_credentials
+from deploy.training import TrainingPlan, presets_of
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK_NAME = "easel"
@@ -36,6 +37,8 @@ GATEWAY = "aws-gateway"
 SAGEMAKER = "sagemaker"
 ADMIN = "ada"
 """The member who has installed Easel in the local workspace."""
+TRAINING = TrainingPlan(spot=True, price_per_hour=1.41, start_seconds=15.0, seconds_per_step=0.15)
+"""How fast two cores train the miniature model. The price is an example, so that estimates show one."""
 
 
 @dataclass(frozen=True)
@@ -178,13 +181,16 @@ class LocalStack:
     def add_endpoint(self, name: str, model: Path) -> None:
         """Publish a model folder and create an endpoint for it, as `python -m deploy` does on AWS."""
         session = self.session()
+        card = publish_model(session, model, self.outputs["ModelsBucketName"])
         plan = EndpointPlan(
             name=name,
-            card=publish_model(session, model, self.outputs["ModelsBucketName"]),
+            card=card,
             image_uri="000000000000.dkr.ecr.us-east-1.amazonaws.com/easel:local",
             instance_type="ml.g5.xlarge",
             min_instances=1,
             max_instances=1,
+            training=TRAINING,
+            presets=presets_of(card, pipeline_of(model)),
         )
         create_endpoint(session, STACK_NAME, self.outputs, plan, timeout_seconds=180)
 

@@ -6,10 +6,14 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from endpoint.serving.errors import InvocationFailed, model_failed, out_of_memory, unavailable
+from endpoint.serving.loras.library import ChosenLora, Sized
 from endpoint.serving.paint_job import PaintJob
 
 log = logging.getLogger(__name__)
@@ -100,6 +104,14 @@ class Engine(ABC):
                 extra={"job_id": job.request.job_id, "code": failure.code, "reference": failure.reference},
             )
         job.fail(failure)
+
+    @abstractmethod
+    def read_lora(self, path: Path, sha256: str) -> Sized:
+        """A LoRA file as this engine uses it; on any thread but the engine's. Raises `LoraUnusable`."""
+
+    @abstractmethod
+    def combine_loras(self, chosen: Sequence[ChosenLora[Any]]) -> Any:
+        """What a job of these LoRAs carries as `loras`; on any thread but the engine's."""
 
     @abstractmethod
     def busy(self) -> bool:

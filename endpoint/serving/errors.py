@@ -9,6 +9,7 @@ from endpoint.contract import EndpointError, EndpointErrorCode
 _STATUS = {
     EndpointErrorCode.INVALID_REQUEST: 400,
     EndpointErrorCode.CANCELLED: 400,
+    EndpointErrorCode.LORA_UNUSABLE: 400,
     EndpointErrorCode.UNAVAILABLE: 503,
 }
 
@@ -64,6 +65,20 @@ def out_of_memory() -> InvocationFailed:
 def model_failed() -> InvocationFailed:
     """The model raised or gave numbers that are no picture."""
     return InvocationFailed(EndpointErrorCode.MODEL_FAILED, "The model failed on this picture.", new_reference())
+
+
+def lora_unusable(name: str, reason: str) -> InvocationFailed:
+    """A LoRA of the request can't be used with this model; `reason` is a clause that says why and what to do."""
+    return InvocationFailed(EndpointErrorCode.LORA_UNUSABLE, f"The LoRA “{name}” can't be used: {reason}.")
+
+
+def lora_unfetched(name: str) -> InvocationFailed:
+    """S3 or the disk failed on a LoRA's file."""
+    return InvocationFailed(
+        EndpointErrorCode.STORAGE_FAILED,
+        f"The LoRA “{name}” could not be fetched from S3 now: try again.",
+        new_reference(),
+    )
 
 
 def storage_failed() -> InvocationFailed:

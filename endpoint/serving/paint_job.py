@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +28,8 @@ class PaintJob:
 
     request: GenerateRequest
     pictures: list[Future[Pixels]] = field(init=False)
+    loras: Any = field(default=None, init=False)
+    """What the engine's `combine_loras` made of the request's LoRAs, set before it is submitted; None without any."""
     created_at: float = field(default_factory=time.monotonic, init=False)
     begun_at: float | None = field(default=None, init=False)
     denoise_seconds: float = field(default=0.0, init=False)
@@ -54,6 +59,22 @@ class PaintJob:
             if not picture.done():
                 picture.set_exception(reason)
         self.stop(reason)
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call once, from whichever thread, when no picture is being painted any more."""
+        left = len(self.pictures)
+        lock = threading.Lock()
+
+        def one_less(_: Future[Pixels]) -> None:
+            nonlocal left
+            with lock:
+                left -= 1
+                last = left == 0
+            if last:
+                call()
+
+        for picture in self.pictures:
+            picture.add_done_callback(one_less)
 
     def begin(self) -> None:
         """The engine has taken the job up."""

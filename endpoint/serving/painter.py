@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from endpoint.contract import (
     CANCELLED_NAME,
@@ -25,6 +25,7 @@ from endpoint.contract import (
 )
 from endpoint.serving.errors import InvocationFailed, cancelled, storage_failed, unavailable
 from endpoint.serving.grid import make_grid
+from endpoint.serving.loras.library import LoraLibrary
 from endpoint.serving.paint_job import PaintJob, Pixels
 from endpoint.serving.picture_store import PictureStore, StorageError
 from endpoint.serving.png import Origin, encode_png
@@ -36,19 +37,27 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PNG, JSON = "image/png", "application/json"
+_STOPPED_LOOK_SECONDS = 0.1
 
 
 class Painter:
     """Joins the engine, which paints, to the store, which keeps; storing never holds the engine up."""
 
     def __init__(
-        self, engine: Engine, store: PictureStore, origin: Origin, executor: Executor, progress_seconds: float
+        self,
+        engine: Engine,
+        store: PictureStore,
+        origin: Origin,
+        executor: Executor,
+        progress_seconds: float,
+        loras: LoraLibrary[Any],
     ) -> None:
         self._engine = engine
         self._store = store
         self._origin = origin
         self._executor = executor
         self._progress_seconds = progress_seconds
+        self._loras = loras
         self._running: set[PaintJob] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -78,17 +87,23 @@ class Painter:
 
     def close(self) -> None:
         """End the engine."""
+        self._loras.close()
         self._engine.stop()
 
     async def paint(self, request: GenerateRequest, gone: Callable[[], Awaitable[bool]]) -> Manifest:
         """Raises `InvocationFailed`. `gone` says whether the caller has hung up: then nobody wants the pictures."""
+        if not self._engine.alive():
+            raise unavailable()
         job = PaintJob(request)
-        self._engine.submit(job)
         self._running.add(job)
         self._idle.clear()
         painted = asyncio.Event()
+        submitted = False
         watch = asyncio.create_task(self._watch(job, gone, painted))
         try:
+            await self._fetch_loras(job)
+            self._engine.submit(job)
+            submitted = True
             manifest = await self._store_pictures(job)
             # The manifest is the job's last file: a report of progress may still be on its way to the store.
             painted.set()
@@ -106,12 +121,35 @@ class Painter:
             log.info("job ended", extra={"job_id": request.job_id, "code": failure.code})
             raise
         finally:
+            if not submitted:
+                job.fail(job.stopped or unavailable())
             self._running.discard(job)
             if not self._running:
                 self._idle.set()
             watch.cancel()
         log.info("job painted", extra={"job_id": request.job_id, **manifest.timings.model_dump()})
         return manifest
+
+    async def _fetch_loras(self, job: PaintJob) -> None:
+        """Before the engine sees the job, so that it never waits for a file."""
+        if not job.request.loras:
+            return
+        fetching = asyncio.create_task(self._borrow(job))
+        while not fetching.done() and job.stopped is None:
+            await asyncio.wait([fetching], timeout=_STOPPED_LOOK_SECONDS)
+        if job.stopped is not None:
+            fetching.cancel()
+            # However that ends, it was the request that was stopped.
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await fetching
+            raise job.stopped
+        await fetching
+
+    async def _borrow(self, job: PaintJob) -> None:
+        loan = await self._loras.borrow(job.request.loras, job.request.job_id)
+        # Given back when the engine is done with them, whatever becomes of the request until then.
+        job.when_done(loan.give_back)
+        job.loras = await self._in_thread(self._engine.combine_loras, loan.chosen)
 
     async def _store_pictures(self, job: PaintJob) -> Manifest:
         storing: list[float] = []

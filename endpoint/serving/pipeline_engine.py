@@ -5,12 +5,16 @@ from __future__ import annotations
 import inspect
 import time
 from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from endpoint.serving.engine import Engine
 from endpoint.serving.errors import unavailable
+from endpoint.serving.loras.library import ChosenLora
+from endpoint.serving.loras.pipeline_loras import LoraContent, PipelineLoras
 from endpoint.serving.paint_job import PaintJob, Pixels
 from endpoint.serving.stable_diffusion import to_pixels
 
@@ -24,6 +28,13 @@ class PipelineEngine(Engine):
         self._accepted = frozenset(inspect.signature(pipeline.__call__).parameters)
         self.takes_negative_prompt = "negative_prompt" in self._accepted
         self._turns: deque[tuple[PaintJob, int]] = deque()
+        self._loras = PipelineLoras(pipeline)
+
+    def read_lora(self, path: Path, sha256: str) -> LoraContent:
+        return LoraContent.read(path, sha256)
+
+    def combine_loras(self, chosen: Sequence[ChosenLora[LoraContent]]) -> Sequence[ChosenLora[LoraContent]]:
+        return chosen
 
     def busy(self) -> bool:
         return bool(self._turns)
@@ -76,6 +87,7 @@ class PipelineEngine(Engine):
             "output_type": "np",
             "callback_on_step_end": after_step,
         }
+        self._loras.use(job.loras or ())
         result = self._pipeline(**{name: value for name, value in options.items() if name in self._accepted})
         job.advance(index, 1.0)
         return to_pixels(result.images[0])

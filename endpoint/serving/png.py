@@ -54,7 +54,9 @@ def parameters_text(request: GenerateRequest, seeds: Sequence[int], origin: Orig
     if len(seeds) > 1:
         settings["Batch size"] = len(seeds)
         settings["Seeds"] = '"' + ", ".join(map(str, seeds)) + '"'
-    lines = [_printable(request.prompt)]
+    # The way in which people ask for LoRAs there, and tools find them.
+    asked = "".join(f" <lora:{lora.name}:{lora.weight:g}>" for lora in request.loras)
+    lines = [_printable(request.prompt) + asked]
     if request.negative_prompt:
         lines.append("Negative prompt: " + _printable(request.negative_prompt))
     lines.append(", ".join(f"{name}: {value}" for name, value in settings.items()) + f", Version: easel {__version__}")
@@ -63,7 +65,9 @@ def parameters_text(request: GenerateRequest, seeds: Sequence[int], origin: Orig
 
 def easel_facts(request: GenerateRequest, seeds: Sequence[int], origin: Origin) -> dict[str, object]:
     """Every setting, so that the picture can be painted again; where it is stored is nobody's business."""
-    facts = request.model_dump(mode="json", exclude={"output", "seeds"})
+    facts = request.model_dump(mode="json", exclude={"output", "seeds", "loras"})
+    if request.loras:
+        facts["loras"] = [lora.model_dump(mode="json", include={"name", "sha256", "weight"}) for lora in request.loras]
     return {
         **facts,
         "seeds": list(seeds),

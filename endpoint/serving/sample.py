@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
+from endpoint.serving.loras.low_rank import LoraSet
 from endpoint.serving.paint_job import PaintJob
 
 
@@ -28,6 +29,7 @@ class Sample:
     """None where guidance is off: then one forward a step is enough."""
     timestep_condition: torch.Tensor | None
     step_takes_generator: bool
+    loras: LoraSet | None = None
     step: int = 0
 
     @staticmethod
@@ -40,6 +42,7 @@ class Sample:
         prompt: torch.Tensor,
         negative: torch.Tensor | None,
         timestep_condition: torch.Tensor | None,
+        loras: LoraSet | None = None,
     ) -> Sample:
         """Noise from the picture's seed, drawn on the CPU so that every device starts from the same."""
         request = job.request
@@ -58,6 +61,7 @@ class Sample:
             negative=negative,
             timestep_condition=timestep_condition,
             step_takes_generator="generator" in inspect.signature(scheduler.step).parameters,
+            loras=loras,
         )
 
     @property

@@ -111,15 +111,20 @@ def _load(serving: Serving, settings: ServingSettings, executor: ThreadPoolExecu
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from endpoint.serving.checkpoint import Checkpoint
+    from endpoint.serving.loras.files import LoraFiles
+    from endpoint.serving.loras.library import LoraLibrary
     from endpoint.serving.painter import Painter
     from endpoint.serving.png import Origin
-    from endpoint.serving.s3 import S3PictureStore
+    from endpoint.serving.s3 import S3LoraSource, S3PictureStore, s3_client
 
     checkpoint = Checkpoint.read(settings.model_directory, settings.model_name)
     from endpoint.serving.load_model import load_engine
 
     engine = load_engine(checkpoint, settings)
     origin = Origin(checkpoint, {name: version(name) for name in ("diffusers", "torch")})
-    painter = Painter(engine, S3PictureStore(), origin, executor, settings.progress_seconds)
+    client = s3_client()
+    files = LoraFiles(settings.lora_directory, settings.lora_disk_bytes, S3LoraSource(client))
+    loras = LoraLibrary(files, engine.read_lora, settings.lora_memory_bytes)
+    painter = Painter(engine, S3PictureStore(client), origin, executor, settings.progress_seconds, loras)
     serving.ready(painter, checkpoint.card, takes_negative_prompt=engine.takes_negative_prompt)
     log.info("ready", extra={"seconds": round(time.monotonic() - started, 2)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,18 @@ class SettingsError(Exception):
     """The environment can't be used; the text lists every mistake at once."""
 
 
+def _default_lora_directory() -> Path:
+    """Each user's own: on a shared machine, another's could not be read."""
+    return Path(tempfile.gettempdir()) / f"easel-loras-{os.getuid()}"
+
+
 @dataclass(frozen=True)
 class ServingSettings:
     """How `serve` runs. Times in seconds.
 
     `max_batch`: pictures in one denoising step; None chooses by device. `threads`: torch's CPU threads.
     `dtype`: one of `float32`, `float16`, `bfloat16`, or None to choose by device.
+    LoRAs that were used are kept in `lora_directory` and in memory, up to so many bytes each.
     """
 
     host: str
@@ -30,6 +37,9 @@ class ServingSettings:
     progress_seconds: float
     drain_seconds: float
     embedding_cache_entries: int
+    lora_directory: Path
+    lora_disk_bytes: int
+    lora_memory_bytes: int
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> ServingSettings:
@@ -63,6 +73,9 @@ class ServingSettings:
             progress_seconds=number("EASEL_PROGRESS_SECONDS", 2.0, 0.01),
             drain_seconds=number("EASEL_DRAIN_SECONDS", 25.0, 0.0),
             embedding_cache_entries=int(number("EASEL_EMBEDDING_CACHE", 256, 1)),
+            lora_directory=Path(environment.get("EASEL_LORA_DIRECTORY") or _default_lora_directory()),
+            lora_disk_bytes=int(number("EASEL_LORA_DISK_BYTES", 8 << 30, 1)),
+            lora_memory_bytes=int(number("EASEL_LORA_MEMORY_BYTES", 2 << 30, 1)),
         )
         if mistakes:
             raise SettingsError("; ".join(mistakes))

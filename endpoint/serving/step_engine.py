@@ -9,9 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
 
 from endpoint.serving.engine import Engine, is_out_of_memory
-from endpoint.serving.errors import model_failed
+from endpoint.serving.errors import model_failed, out_of_memory
+from endpoint.serving.loras.library import ChosenLora
+from endpoint.serving.loras.low_rank import Lora, LoraSet
 from endpoint.serving.paint_job import PaintJob
 from endpoint.serving.sample import Sample
 from endpoint.serving.stable_diffusion import StableDiffusion
@@ -28,6 +32,18 @@ class StepEngine(Engine):
         self._max_batch = max_batch
         self._samples: deque[Sample] = deque()
 
+    def read_lora(self, path: Path, sha256: str) -> Lora:
+        try:
+            return self._model.read_lora(path, sha256)
+        except Exception as error:
+            raise _told(error) from error
+
+    def combine_loras(self, chosen: Sequence[ChosenLora[Lora]]) -> LoraSet | None:
+        try:
+            return self._model.combine_loras([(each.lora, each.weight) for each in chosen])
+        except Exception as error:
+            raise _told(error) from error
+
     def busy(self) -> bool:
         return bool(self._samples)
 
@@ -42,6 +58,7 @@ class StepEngine(Engine):
         self._drop_stopped()
         batch = self._next_batch()
         if not batch:
+            self._model.forget_loras()
             return
         started = time.monotonic()
         self._step(batch)
@@ -55,6 +72,8 @@ class StepEngine(Engine):
                 self._decode(sample)
             else:
                 self._samples.append(sample)
+        if not self._samples:
+            self._model.forget_loras()
 
     def _drop_stopped(self) -> None:
         for job in {id(sample.job): sample.job for sample in self._samples}.values():
@@ -86,6 +105,7 @@ class StepEngine(Engine):
             # Nothing was changed yet: alone, each goes on, and only whoever is at fault fails.
             if is_out_of_memory(error):
                 self._max_batch = max(1, len(batch) // 2)
+                self._model.forget_loras()
                 log.warning("out of memory: smaller batches from now on", extra={"max_batch": self._max_batch})
             for sample in batch:
                 if not sample.job.stopped:
@@ -110,3 +130,8 @@ class StepEngine(Engine):
             return
         sample.job.decode_seconds += time.monotonic() - started
         sample.job.pictures[sample.index].set_result(pixels)
+
+
+def _told(error: Exception) -> Exception:
+    """What doesn't fit the device is said as for pictures; the rest is as it was."""
+    return out_of_memory() if is_out_of_memory(error) else error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.sagemaker_monitor import STATUSES, SageMakerMonitor
 from backend_lambda.contract.endpoints import EndpointStatus
-from backend_lambda.ports import CatalogEntry, EndpointCatalog, EndpointCondition, PaceBook
+from backend_lambda.ports import CatalogEntry, EndpointCatalog, EndpointCondition, PaceBook, TrainingMachine
 from tests.contract.conftest import SageMaker
 from tests.fakes.backend import TINY, FakeCatalog, FakePaceBook
+from tests.fakes.backend_trainings import MACHINE
 
 
 @dataclass
@@ -45,8 +47,14 @@ def put_entry(aws: Clients, table: str, entry: CatalogEntry) -> None:
             "name": {"S": entry.name},
             "sagemaker_endpoint_name": {"S": entry.sagemaker_endpoint_name},
             "card": {"S": entry.card.model_dump_json()},
+            **({"training": {"S": json.dumps(_training(entry.training))}} if entry.training is not None else {}),
         },
     )
+
+
+def _training(machine: TrainingMachine) -> dict[str, object]:
+    offer = machine.offer.model_dump(mode="json")
+    return offer | {"image_uri": machine.image_uri, "warm_pool_seconds": machine.warm_pool_seconds}
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
@@ -72,6 +80,26 @@ def catalog(request: pytest.FixtureRequest) -> Catalog:
 
 TINY_ENTRY = CatalogEntry("tiny", "easel-tiny", TINY)
 BIG_ENTRY = CatalogEntry("big", "easel-big", TINY.model_copy(update={"name": "sdxl", "license": "openrail"}))
+
+
+def test_what_trains_an_endpoints_model_is_read_as_it_was_written(catalog: Catalog) -> None:
+    able = CatalogEntry("tiny", "easel-tiny", TINY, training=MACHINE)
+    catalog.add(able)
+    assert catalog.port.find("tiny") == able
+
+
+@pytest.mark.parametrize("training", ["", "{}", "[]", "null", '{"image_uri": "x", "instance_type": "ml.g5.xlarge"}'])
+def test_an_offer_that_can_not_be_read_is_none_and_the_endpoint_paints(
+    aws: Clients, endpoints_table: str, training: str
+) -> None:
+    put_entry(aws, endpoints_table, TINY_ENTRY)
+    aws("dynamodb").update_item(
+        TableName=endpoints_table,
+        Key={"name": {"S": "tiny"}},
+        UpdateExpression="SET training = :training",
+        ExpressionAttributeValues={":training": {"S": training}},
+    )
+    assert DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table).find("tiny") == TINY_ENTRY
 
 
 def test_an_empty_catalog_has_nothing(catalog: Catalog) -> None:

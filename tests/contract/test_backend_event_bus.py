@@ -14,9 +14,11 @@ from backend_lambda.aws.eventbridge_bus import EventBridgeBus
 from backend_lambda.contract.errors import JobFailure, JobFailureCode
 from backend_lambda.contract.events import EVENT_TYPES, SOURCE, JobEvent, JobFailed, JobProgressed
 from backend_lambda.contract.jobs import Owner
+from backend_lambda.contract.training_events import TRAINING_EVENT_TYPES
 from backend_lambda.ports import EventBus, PublishFailed
 from tests.contract.test_backend_job_store import SETTINGS
 from tests.fakes.backend import NOON, FakeBus
+from tests.policies.rendered import STACK, template
 
 FACTS = {
     "job_id": "job-aaaaaaaaaaaaaaaaaaaaaaaaaa",
@@ -75,7 +77,7 @@ def listen(aws: Clients) -> Listener:
             messages = aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
             for message in messages:
                 event = json.loads(message["Body"])
-                found.append(EVENT_TYPES[event["detail-type"]].model_validate(event["detail"]))
+                found.append((EVENT_TYPES | TRAINING_EVENT_TYPES)[event["detail-type"]].model_validate(event["detail"]))
                 aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             if not messages:
                 time.sleep(0.05)
@@ -119,3 +121,48 @@ def test_a_bus_that_does_not_answer_is_an_error() -> None:
         clients("events")
     with pytest.raises(PublishFailed):
         EventBridgeBus(clients.of("events"), "bus").publish(JobProgressed(event_id="e", step=0, steps=1, **FACTS))
+
+
+@pytest.mark.parametrize(
+    ("key", "about"),
+    [
+        ("tenants/T1/jobs/job-a/progress.json", {"ProgressRule"}),
+        ("tenants/T1/trainings/trn-a/progress.json", {"TrainingProgressRule"}),
+        ("tenants/T1/trainings/trn-a/loss-1.png", set()),
+        ("uploads/tenants/T1/trainings/trn-a/progress.json", set()),
+    ],
+)
+def test_a_progress_file_goes_to_the_queue_it_is_for(aws: Clients, key: str, about: set[str]) -> None:
+    event = {
+        "id": "1",
+        "account": "123456789012",
+        "time": "2026-11-23T12:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": template().render({"Ref": "PicturesBucket"})}, "object": {"key": key}},
+    }
+    matched = set()
+    for name in ("ProgressRule", "TrainingProgressRule", "TrainingJobsRule"):
+        pattern = template().render(template().resources[name]["Properties"]["EventPattern"])
+        answer = aws("events").test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
+        matched |= {name} if answer["Result"] else set()
+    assert matched == about
+
+
+@pytest.mark.parametrize(("name", "matches"), [("easel-trn-a", True), ("easel2-trn-a", False), ("by-hand", False)])
+def test_only_news_of_the_stacks_own_training_jobs_come(aws: Clients, name: str, matches: bool) -> None:
+    event = {
+        "id": "1",
+        "account": "123456789012",
+        "time": "2026-11-23T12:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Training Job State Change",
+        "detail": {"TrainingJobName": name.replace("easel", STACK, 1)},
+    }
+    pattern = template().render(template().resources["TrainingJobsRule"]["Properties"]["EventPattern"])
+    answer = aws("events").test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))
+    assert answer["Result"] is matches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.request
@@ -18,6 +19,8 @@ from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_access import DynamoAccessStore
 from backend_lambda.aws.dynamodb_endpoints import DynamoEndpointCatalog, DynamoPaceBook
 from backend_lambda.aws.dynamodb_jobs import DynamoJobStore
+from backend_lambda.aws.dynamodb_loras import DynamoLoraStore
+from backend_lambda.aws.s3_loras import S3LoraFiles
 from backend_lambda.aws.s3_pictures import S3PictureStore
 from backend_lambda.aws.sagemaker_monitor import SageMakerMonitor
 from backend_lambda.aws.sagemaker_starter import SageMakerStarter
@@ -27,16 +30,19 @@ from backend_lambda.events.completions import handle_message as handle_completio
 from backend_lambda.events.progress import handle_message as handle_progress
 from backend_lambda.events.sweep import sweep
 from backend_lambda.moderation.word_list import WordListModeration
-from backend_lambda.ports import SubmittingPorts
+from backend_lambda.ports import LoraPorts, SubmittingPorts
 from backend_lambda.role_register import RoleRegister
+from backend_lambda.usecases.register_lora import Registry
 from backend_lambda.wiring import SystemClock
 from endpoint.contract import GRID_NAME, MANIFEST_NAME, PROGRESS_NAME, GenerateRequest, Progress
 from tests.contract.conftest import SageMaker, make_access_tables
 from tests.contract.test_backend_endpoints import TINY_ENTRY, put_entry
 from tests.contract.test_backend_event_bus import Listener, listen
-from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, manifest_of
+from tests.contract.test_backend_loras import make_loras_table
+from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, FakePictureStore, manifest_of
 from tests.fakes.backend_events import completion_message, progress_message, request, sqs_batch
 from tests.fakes.backend_trainings import FakeTrainings
+from tests.fakes.loras import lora_file, trained
 
 
 @pytest.fixture
@@ -60,6 +66,7 @@ def ports(
     bucket: str,
     listener: Listener,
     access: DynamoAccessStore,
+    lora_ports: LoraPorts,
 ) -> SubmittingPorts:
     put_entry(aws, endpoints_table, TINY_ENTRY)
     sagemaker.endpoints["easel-tiny"] = {"EndpointStatus": "InService", "ProductionVariants": []}
@@ -76,7 +83,18 @@ def ports(
         access=access,
         recent_access=access,
         pick_seed=lambda: 7,
-        loras=FakeBackend().loras,
+        loras=lora_ports.store,
+    )
+
+
+@pytest.fixture
+def lora_ports(aws: Clients, endpoints_table: str, bucket: str, access: DynamoAccessStore) -> LoraPorts:
+    return LoraPorts(
+        store=DynamoLoraStore(aws.of("dynamodb"), make_loras_table(aws)),
+        files=S3LoraFiles(aws.of("s3"), bucket, timedelta(minutes=15)),
+        catalog=DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table),
+        access=access,
+        clock=SystemClock(),
     )
 
 
@@ -92,7 +110,7 @@ class Api:
 
 
 @pytest.fixture
-def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Clients) -> Api:
+def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Clients, lora_ports: LoraPorts) -> Api:
     backend = Backend(
         ports=ports,
         monitor=SageMakerMonitor(sagemaker_clients.of("sagemaker")),
@@ -102,7 +120,7 @@ def api(ports: SubmittingPorts, access: DynamoAccessStore, sagemaker_clients: Cl
         region="us-east-1",
         webhooks=FakeBackend().webhooks.registry,
         trainings=FakeTrainings().ports,
-        loras=FakeBackend().lora_ports,
+        loras=lora_ports,
     )
     return Api(backend)
 
@@ -162,6 +180,40 @@ def test_a_job_from_its_request_to_its_pictures_and_its_end(
         assert (status, answer["state"], answer["pictures"]) == (200, "deleted", [])
     assert all(ports.pictures.read(prefix + name) is None for name in ("0.png", "1.png", GRID_NAME, MANIFEST_NAME))
     assert ports.jobs.get(job.job_id) is not None
+
+
+def test_a_lora_from_its_upload_to_a_job_and_its_end(
+    api: Api, ports: SubmittingPorts, lora_ports: LoraPorts, sagemaker: SageMaker
+) -> None:
+    content = lora_file(salt="on the way")
+    body = {"name": "mascot", "endpoint": "tiny", "bytes": len(content), "idempotency_key": "k1"}
+    status, upload = api("POST", "/loras", body)
+    assert status == 201
+    put = urllib.request.Request(upload["url"], data=content, method="PUT", headers=upload["headers"])
+    with urllib.request.urlopen(put, timeout=5):
+        pass
+    status, lora = api("POST", "/loras/mascot/check")
+    assert (status, lora["sha256"]) == (200, hashlib.sha256(content).hexdigest())
+
+    registry = Registry(lora_ports.store, lora_ports.files)
+    made = trained(FakePictureStore(), training_id="trn-whole-way", samples_key=None)
+    ports.pictures.write(made.file_key, lora_file(8, "trn-whole-way"), "application/octet-stream")
+    assert [registry.register(made) for _ in range(2)] == [2, 2]
+    assert [one["version"] for one in api("GET", "/loras/mascot")[1]["versions"]] == [2, 1]
+
+    assert api("PATCH", "/loras/mascot", {"name": "crown", "scope": "workspace"})[0] == 200
+    assert api("GET", "/loras/crown", arn=MALLORY.arn)[0] == 404
+    asked = {"prompt": "a boat", "idempotency_key": "lora", "loras": [{"name": "crown", "version": 1, "weight": 0.8}]}
+    job = Job.model_validate(api("POST", "/endpoints/tiny/jobs", asked)[1])
+    location = sagemaker.invocations[-1]["x-amzn-sagemaker-inputlocation"]
+    [weights] = GenerateRequest.model_validate_json(ports.pictures.read_location(location) or b"").loras
+    assert (weights.name, weights.weight, weights.sha256) == ("crown", 0.8, lora["sha256"])
+    assert ports.pictures.read(weights.key) == content
+    assert api("GET", f"/jobs/{job.job_id}")[1]["settings"]["loras"] == [{"name": "crown", "version": 1, "weight": 0.8}]
+
+    assert [one["version"] for one in api("DELETE", "/loras/crown")[1]["versions"]] == [2, 1]
+    assert ports.pictures.read(weights.key) is None
+    assert api("GET", "/loras")[1]["loras"] == []
 
 
 def test_grants_are_kept_changed_and_recorded(api: Api) -> None:

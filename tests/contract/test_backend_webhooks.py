@@ -18,7 +18,7 @@ from backend_lambda.aws.kms_vault import KmsVault
 from backend_lambda.aws.sqs_deliveries import SqsDeliveryQueue
 from backend_lambda.contract.webhooks import DisabledBecause, EventName, Trouble, TroubleCode
 from backend_lambda.webhooks.ports import CannotOpen, DeliveryQueue, TooManyWebhooks, Vault, WebhookStore
-from backend_lambda.webhooks.record import Delivery, WebhookRecord, make_webhook_id
+from backend_lambda.webhooks.record import Delivery, PreviousSecret, WebhookRecord, make_webhook_id
 from tests.fakes.backend import NOON, FakeClock
 from tests.fakes.webhooks import FakeDeliveryQueue, FakeVault, FakeWebhookStore
 
@@ -83,8 +83,7 @@ def test_what_is_created_is_found_by_its_tenant(store: WebhookStore) -> None:
 
 def test_everything_in_a_record_comes_back(store: WebhookStore) -> None:
     whole = record_of(
-        previous_secret=b"before",
-        previous_until=LATER,
+        previous=(PreviousSecret(b"before", LATER), PreviousSecret(b"long before", NOON)),
         failures=3,
         delivered_at=NOON,
         trouble=TROUBLE,

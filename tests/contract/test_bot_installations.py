@@ -17,7 +17,7 @@ from bot.aws.dynamo_install_states import DynamoInstallStates
 from bot.aws.dynamo_installations import DynamoInstallations
 from bot.aws.kms_envelope import CannotOpen, KmsEnvelope, Sealed
 from bot.installation import BotToken
-from bot.ports.installations import InstallationStore, InstallationsUnavailable, InstallStates
+from bot.ports.installations import InstallationStore, InstallationsUnavailable, InstallStates, Lease
 from tests.contract.test_bot_store import bot_clients  # noqa: F401 - a fixture
 from tests.fakes.bot_installations import FakeInstallationStore, FakeInstallStates, installation
 
@@ -117,39 +117,58 @@ def test_a_lease_is_held_by_one_until_it_ends(store: InstallationStore, team: st
     store.save(installation(team, bot=BOT))
     stored = store.find(team, "")
     assert stored is not None
-    assert store.lease(stored, "first", NOW + 30, NOW)
+    first = store.lease(stored, "first", NOW + 30, NOW)
+    assert first is not None
     assert not store.lease(stored, "second", NOW + 40, NOW + 29.9)
     held = store.find(team, "")
     assert held is not None and held.lease_until == NOW + 30 and held.revision == stored.revision
-    assert store.lease(stored, "second", NOW + 60, NOW + 30)
+    second = store.lease(stored, "second", NOW + 60, NOW + 30)
+    assert second is not None
 
     fresh = BotToken("xoxe.xoxb-2", "xoxe-2", 90_000.0)
-    assert not store.renew(stored, "first", fresh), "the lease is somebody else's by now"
-    assert store.renew(stored, "second", fresh)
+    assert not store.renew(first, fresh), "the lease is somebody else's by now"
+    assert store.renew(second, fresh)
     found = store.find(team, "")
     assert found is not None and found.installation.bot == fresh and found.lease_until == 0.0
-    assert not store.renew(stored, "second", BOT), "the revision is another"
+    assert not store.renew(second, BOT), "the revision is another"
     assert not store.lease(stored, "third", NOW + 90, NOW + 60)
+
+
+def test_a_lease_that_is_given_back_is_free_at_once(store: InstallationStore, team: str) -> None:
+    store.save(installation(team, bot=BOT))
+    stored = store.find(team, "")
+    assert stored is not None
+    first = store.lease(stored, "first", NOW + 30, NOW)
+    assert first is not None
+    store.release(first)
+    found = store.find(team, "")
+    assert found is not None and found.lease_until == 0.0 and found.revision == stored.revision
+    second = store.lease(stored, "second", NOW + 31, NOW + 1)
+    assert second is not None
+    store.release(first)
+    assert not store.renew(first, BOT) and store.lease(stored, "third", NOW + 32, NOW + 2) is None
+    assert store.renew(second, BOT)
 
 
 def test_of_many_at_once_one_gets_the_lease(store: InstallationStore, team: str) -> None:
     store.save(installation(team, bot=BOT))
     stored = store.find(team, "")
     assert stored is not None
-    won: list[str] = []
+    won: list[Lease] = []
     start = threading.Barrier(6)
 
     def race(owner: str) -> None:
         start.wait()
-        if store.lease(stored, owner, NOW + 30, NOW):
-            won.append(owner)
+        lease = store.lease(stored, owner, NOW + 30, NOW)
+        if lease is not None:
+            won.append(lease)
 
     threads = [threading.Thread(target=race, args=(str(number),)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(won) == 1 and store.renew(stored, won[0], BOT)
+    assert len(won) == 1 and store.renew(won[0], BOT)
 
 
 def test_what_was_installed_anew_is_not_removed(store: InstallationStore, team: str) -> None:
@@ -158,10 +177,12 @@ def test_what_was_installed_anew_is_not_removed(store: InstallationStore, team: 
     store.save(installation(team, installed_at=5_000.0))
     assert old is not None and not store.remove(old)
     new = store.find(team, "")
-    assert new is not None and store.remove(new)
+    assert new is not None
+    lease = store.lease(new, "early", NOW + 30, NOW)
+    assert lease is not None and store.remove(new)
     assert store.find(team, "") is None
     assert store.remove(new), "what is gone already is as it should be"
-    assert not store.lease(new, "late", NOW + 30, NOW) and not store.renew(new, "late", BOT)
+    assert not store.lease(new, "late", NOW + 30, NOW) and not store.renew(lease, BOT)
     assert store.find(team, "") is None
 
 
@@ -239,7 +260,7 @@ def test_a_changed_byte_is_noticed(dynamo_store: DynamoInstallations, items: Any
 
 
 def test_the_cipher_itself_is_bound_to_the_workspace(clients: AwsClients, key_arn: str) -> None:
-    sealed = KmsEnvelope(key_arn).seal("T1", b"a secret")
+    sealed = KmsEnvelope.seal(KmsEnvelope(key_arn).data_key("T1"), b"a secret")
     data_key, nonce, ciphertext = (base64.b64decode(part) for part in sealed)
     kms = clients._session.create_client("kms")
     key = kms.decrypt(CiphertextBlob=data_key, EncryptionContext={"workspace": "T1"})["Plaintext"]
@@ -251,9 +272,11 @@ def test_the_cipher_itself_is_bound_to_the_workspace(clients: AwsClients, key_ar
 
 def test_an_envelope_opens_for_its_workspace_alone(dynamo_store: DynamoInstallations, key_arn: str) -> None:
     envelope = KmsEnvelope(key_arn)
-    sealed = envelope.seal("T1", b"a secret")
+    key = envelope.data_key("T1")
+    sealed = envelope.seal(key, b"a secret")
     assert envelope.open("T1", sealed) == b"a secret"
-    assert envelope.seal("T1", b"a secret").data_key != sealed.data_key
+    assert envelope.data_key("T1").encrypted != sealed.data_key and envelope.seal(key, b"a secret") != sealed
+    assert str(key.plaintext) not in repr(key)
     with pytest.raises(CannotOpen):
         envelope.open("T2", sealed)
     with pytest.raises(CannotOpen):

@@ -140,11 +140,21 @@ def test_a_workspace_is_no_organisation(run: Any) -> None:
             run(*arguments)
 
 
-def test_an_operator_limits_an_iam_principals_tenant_and_one_session_of_it(run: Any) -> None:
-    status, printed = run("limit", "iam-111122223333-render-farm", "--images", "40", "--jobs", "2")
+def test_an_operator_limits_an_iam_principal_as_a_whole_and_takes_it_back(run: Any) -> None:
+    farm = "iam-111122223333-render-farm"
+    status, printed = run("limit", farm, "--images", "40", "--jobs", "2")
     assert status == 0 and "images_per_day=40" in printed and "jobs_at_once=2" in printed
-    status, printed = run("limit", "iam-111122223333-render-farm", "--member", "i-1", "--gpu-seconds", "90")
-    assert status == 0 and "grant member i-1" in printed and "gpu_seconds_per_day=90" in printed
+    assert run("limit", farm, "--member", "i-1", "--gpu-seconds", "90")[0] == 1, "a session's name is anybody's"
+    assert "images_per_day=40" in run("grants", farm)[1] and "i-1" not in run("grants", farm)[1]
+    assert run("revoke", farm, "workspace", farm)[0] == 0
+    assert "There is none" in run("grants", farm)[1]
+
+
+def test_an_operator_denies_a_whole_organisation_and_lifts_it(run: Any) -> None:
+    status, printed = run("deny", "E0ACME", "org", "E0ACME", "--reason", "contract ended")
+    assert status == 0 and "deny org E0ACME" in printed and "(contract ended)" in printed
+    assert run("revoke", "E0ACME", "org", "E0ACME", "--deny")[0] == 0
+    assert "There is none" in run("grants", "E0ACME")[1]
 
 
 def test_limiting_a_workspace_keeps_its_role_and_nothing_is_limited_by_nothing(run: Any) -> None:

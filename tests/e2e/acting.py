@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import httpx
@@ -61,13 +63,20 @@ def assume(sts: Any, role_arn: str, attempt: Attempt, session_policy: str | None
 
 
 def signed(
-    stack: LocalStack, credentials: Credentials, method: str, path: str, body: dict[str, Any] | None = None
+    stack: LocalStack,
+    credentials: Credentials,
+    method: str,
+    path: str,
+    body: dict[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> httpx.Request:
-    """A signed request, ready to be sent, once or more often."""
+    """A signed request, ready to be sent, once or more often; `at` is when it claims to be signed, now if left out."""
     content = json.dumps(body).encode() if body is not None else b""
     headers = {"Content-Type": "application/json"} if body is not None else {}
     request = AWSRequest(method, f"{stack.api_url}{path}", data=content, headers=headers)
-    SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
+    moment = at or datetime.now(UTC)
+    with patch("botocore.auth.get_current_datetime", lambda remove_tzinfo=True: moment.replace(tzinfo=None)):
+        SigV4Auth(credentials, "execute-api", REGION).add_auth(request)
     return httpx.Request(method, request.url, content=content, headers=dict(request.headers))
 
 

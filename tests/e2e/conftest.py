@@ -8,6 +8,7 @@ import pytest
 
 from deploy.local.slack.client import ActingMember, LocalWorkspace
 from deploy.local.stack import LocalStack, StackSettings
+from tests.e2e.broken_model import model_that_paints_nothing
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +16,12 @@ def stack() -> Iterator[LocalStack]:
     """The deployed template with its endpoint in service, and two workspaces with the app."""
     with LocalStack(StackSettings(rate_limit_factor=None, two_workspaces=True)) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def broken(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """An endpoint `broken`, whose model fails at prompts with a boat."""
+    stack.add_endpoint("broken", model_that_paints_nothing(tmp_path_factory.mktemp("model") / "broken"))
 
 
 @pytest.fixture

@@ -49,3 +49,9 @@ def facts_of(workspace: LocalWorkspace, message: Message) -> dict[str, Any]:
 def set_sagemaker_faults(stack: LocalStack, **faults: float) -> None:
     """Switch mishaps of the SageMaker stand-in on (`deploy.local.sagemaker.faults`)."""
     httpx.post(f"{stack.sagemaker_url}/control/faults", json=faults).raise_for_status()
+
+
+def sagemaker_faults(stack: LocalStack) -> dict[str, float]:
+    """Those that are on, and how much of each is left."""
+    faults: dict[str, float] = httpx.post(f"{stack.sagemaker_url}/control/faults", json={}).raise_for_status().json()
+    return faults

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -149,6 +150,9 @@ def test_a_signature_is_good_for_what_was_signed_and_nothing_else(
             "GET", good.url, headers={k: v for k, v in good.headers.items() if k != "x-amz-security-token"}
         ),
         "an old date": httpx.Request("GET", good.url, headers={**good.headers, "x-amz-date": "20200101T000000Z"}),
+        "signed an hour ago": signed(
+            stack, artist, "GET", f"/jobs/{job_id}", at=datetime.now(UTC) - timedelta(hours=1)
+        ),
     }
     answers = {why: send(request).status_code for why, request in replayed.items()}
     assert answers == dict.fromkeys(replayed, 403)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
-import shutil
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file, save_file
-from transformers import CLIPTokenizer
 
 from deploy.local.follow_imagine import ENDED_WITHOUT_PICTURE, follow_imagine, picture_file
 from deploy.local.slack.client import ActingMember, LocalWorkspace
-from deploy.local.stack import LocalStack, StackSettings
+from deploy.local.stack import LocalStack
 from tests.e2e.jobs_on_the_stack import facts_of, jobs, set_sagemaker_faults, wait_for_pictures
 
 pytestmark = pytest.mark.stack
@@ -224,26 +219,11 @@ def test_a_model_that_does_not_exist_is_named_with_those_that_do(ada: ActingMemb
 
 
 def test_a_model_that_fails_in_the_middle_ends_in_a_sentence_with_a_reference(
-    stack: LocalStack, ada: ActingMember, tmp_path: Path
+    stack: LocalStack, broken: None, ada: ActingMember
 ) -> None:
-    stack.add_endpoint("broken", model_that_paints_nothing(tmp_path / "broken"))
     ada.run_command("random", "/imagine a doomed boat --model broken --steps 4")
     message = ada.wait_for_message("random", lambda m: m.text.startswith("That did not work") and m.says("doomed"), 90)
     assert message.says("Reference")
     assert not message.says("Traceback")
     record = next(job for job in jobs(stack) if "doomed boat" in str(job))
     assert record["state"] == "failed"
-
-
-def model_that_paints_nothing(folder: Path) -> Path:
-    """The miniature model with one word whose meaning is no number: it loads, and fails when it comes to that word."""
-    shutil.copytree(StackSettings().model, folder)
-    tokens = CLIPTokenizer.from_pretrained(folder / "tokenizer")("boat").input_ids[1:-1]
-    weights = folder / "text_encoder" / "model.safetensors"
-    tensors = load_file(weights)
-    embedding = next(name for name in tensors if name.endswith("token_embedding.weight"))
-    tensors[embedding][tokens] = float("nan")
-    save_file(tensors, weights, metadata={"format": "pt"})
-    card = json.loads((folder / "easel.json").read_text())
-    (folder / "easel.json").write_text(json.dumps({**card, "name": "broken"}))
-    return folder

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from backend_lambda.contract.access import Limits
+from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.recent_access import FRESH_SECONDS
+from backend_lambda.usage import Measure, counter_of, day_of
+from deploy.access import Operator
 from deploy.local.stack import LocalStack
 from tests.e2e.jobs_on_the_stack import PATIENCE_SECONDS
 from tests.e2e.test_access import api
@@ -18,20 +25,27 @@ pytestmark = pytest.mark.stack
 
 TENANT = "iam-000000000000-account:root"
 GRANT = f"/grants/workspace/{quote(TENANT, safe='')}"
+AT_ONCE, MOST = 200, 50
 
 
 @pytest.fixture(scope="module")
 def limited(stack: LocalStack) -> Iterator[LocalStack]:
     """The root's own tenant may have three pictures a day, one job at once and 300 GPU seconds."""
-    limits = {"images_per_day": 3, "gpu_seconds_per_day": 300, "jobs_at_once": 1, "max_steps": 30}
-    answer = api(stack, "PUT", GRANT, {"limits": limits})
-    assert answer.status_code == 200, answer.text
+    set_limits(stack, Limits(images_per_day=3, gpu_seconds_per_day=300, jobs_at_once=1, max_steps=30))
     assert api(stack, "PUT", "/words", {"words": ["blue square"]}).status_code == 200
     # A function that is warm remembers what was set before.
     time.sleep(FRESH_SECONDS)
     yield stack
-    assert api(stack, "DELETE", GRANT).status_code == 200
+    set_limits(stack, Limits())
     assert api(stack, "PUT", "/words", {"words": []}).status_code == 200
+
+
+def set_limits(stack: LocalStack, limits: Limits) -> None:
+    """As the operator: `python -m deploy limit`. No IAM principal can loosen its own."""
+    operator = Operator.of(stack.session(), stack.outputs)
+    operator.limit(TENANT, SubjectKind.WORKSPACE, TENANT, limits)
+    for method, body in (("PUT", {"limits": {"images_per_day": 900}}), ("DELETE", None)):
+        assert api(stack, method, GRANT, body).status_code == 403
 
 
 def paint(stack: LocalStack, key: str, **more: Any) -> Any:
@@ -98,3 +112,30 @@ def test_blocked_words_are_refused(limited: LocalStack) -> None:
     refused = paint(limited, "words-1", prompt="A B L U E  S Q U A R E")
     assert refused.status_code == 422, refused.text
     assert (refused.json()["code"], refused.json()["given"]) == ("blocked_words", "blue square")
+
+
+def test_of_two_hundred_requests_at_once_exactly_fifty_go_through(stack: LocalStack) -> None:
+    used_before = used_pictures(stack)
+    set_limits(stack, Limits(images_per_day=used_before + MOST))
+    time.sleep(FRESH_SECONDS)
+    try:
+        with ThreadPoolExecutor(40) as together:
+            answers = list(together.map(lambda number: paint(stack, f"burst-{number}", steps=1), range(AT_ONCE)))
+        codes = Counter(answer.status_code for answer in answers)
+        assert codes == {202: MOST, 429: AT_ONCE - MOST}, [
+            answer.text for answer in answers if answer.status_code > 429
+        ]
+        assert used(stack)["images_per_day"] == used_before + MOST
+        for answer in answers:
+            if answer.status_code == 202:
+                api(stack, "DELETE", f"/jobs/{answer.json()['job_id']}?only=open")
+    finally:
+        set_limits(stack, Limits())
+
+
+def used_pictures(stack: LocalStack) -> int:
+    """What the counter of the root's own tenant says today: a limit counts on from there."""
+    counter = counter_of(TENANT, f"workspace#{TENANT}", day_of(datetime.now(UTC)))
+    table = stack.outputs["UsageTableName"]
+    item = stack.session().client("dynamodb").get_item(TableName=table, Key={"counter": {"S": counter}})
+    return int(item.get("Item", {}).get(Measure.IMAGES.value, {"N": "0"})["N"])

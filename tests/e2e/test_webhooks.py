@@ -179,22 +179,21 @@ def test_only_events_of_the_own_tenant_arrive_signed_and_nothing_else_verifies(
     assert system.webhook()["failures"] == 0
 
 
-def test_what_fails_twice_is_delivered_under_the_same_id(
+def test_what_fails_is_delivered_later_under_the_same_id(
     system: System, secret: str, verify: Callable[..., bool]
 ) -> None:
-    system.receiver.answers += [Told(500), Told(500)]
+    system.receiver.answers.append(Told(500))
     system.happens("e4:cancelled")
     arrivals = system.told(1)
     wait_for(lambda: system.webhook()["failures"] == 1, PATIENCE_SECONDS)
     assert system.webhook()["trouble"] | {"at": None} == {"at": None, "code": "status", "status": 500}
-    arrivals += system.told(1)
     arrivals += system.told(1)
     wait_for(lambda: system.webhook()["failures"] == 0, PATIENCE_SECONDS)
     system.quiet_for(0.5)
     assert len({arrival.headers["webhook-id"] for arrival in arrivals}) == 1
     assert len({arrival.body for arrival in arrivals}) == 1
     stamps = [int(arrival.headers["webhook-timestamp"]) for arrival in arrivals]
-    assert stamps[0] + 5 <= stamps[1] and stamps[1] + 20 <= stamps[2]
+    assert stamps[0] + 5 <= stamps[1]
     assert all(verify(secret, arrival.headers, arrival.body) for arrival in arrivals)
     assert system.webhook()["trouble"] is None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.e2e.chromium import IN_A_BROWSER, chromium
 from tests.scenario.local_slack_app import Running
 from tests.scenario.local_slack_painter import draw, teach
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no browser: apt-get install chromium"),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +32,8 @@ def running() -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +277,48 @@ def test_a_message_shortcut_from_its_menu_and_a_missed_ack(open_tab: Any, runnin
     expect(tab.message('/imagine failed with the error "dispatch_failed"')).to_be_visible(timeout=15_000)
     running.workspace.set_request_url(running.served.url)
     expect(tab.page.locator(".sidebar-foot")).to_contain_text("Live")
+
+
+def test_a_form_takes_several_files_and_refuses_what_does_not_fit(
+    open_tab: Any, running: Running, tmp_path: Path
+) -> None:
+    given: list[list[str]] = []
+
+    def label(text: str) -> dict[str, str]:
+        return {"type": "plain_text", "text": text}
+
+    @running.app.command("/form")
+    def form(ack: Any, client: Any, command: dict[str, Any]) -> None:
+        element = {"type": "file_input", "action_id": "value", "filetypes": ["png"], "max_files": 2}
+        blocks = [{"type": "input", "block_id": "files", "label": label("Pictures"), "element": element}]
+        view = {"type": "modal", "callback_id": "pictures", "title": label("Train"), "submit": label("Send")}
+        client.views_open(trigger_id=command["trigger_id"], view=view | {"blocks": blocks})
+        ack()
+
+    @running.app.view("pictures")
+    def submitted(ack: Any, view: dict[str, Any]) -> None:
+        given.append([file["name"] for file in view["state"]["values"]["files"]["value"]["files"]])
+        ack()
+
+    for name in ("one.png", "two.png", "three.png"):
+        (tmp_path / name).write_bytes(draw("a red circle", 64))
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "large.png").write_bytes(b"x" * (10 * 1024 * 1024 + 1))
+    tab = open_tab("ada")
+    tab.open("design")
+    tab.write("Message #design", "/form")
+    dialog = tab.page.locator("dialog.modal")
+    chooser = dialog.locator("input[type=file]")
+    chooser.set_input_files([tmp_path / name for name in ("notes.txt", "large.png", "one.png")])
+    expect(dialog).to_contain_text("notes.txt is not one of these types: png.")
+    expect(dialog).to_contain_text("large.png is larger than 10 MB.")
+    expect(dialog.locator(".file-chip")).to_have_text(["one.png"])
+    chooser.set_input_files([tmp_path / "two.png", tmp_path / "three.png"])
+    expect(dialog).to_contain_text("At most 2 files.")
+    expect(dialog.locator(".file-chip")).to_have_text(["one.png", "two.png"])
+    dialog.get_by_role("button", name="Send").click()
+    expect(dialog).to_have_count(0)
+    assert given == [["one.png", "two.png"]]
 
 
 def test_a_phone_shows_one_thing_at_a_time(browser: Browser, running: Running) -> None:

@@ -48,7 +48,7 @@ class FakeAccessStore:
             if change.removed is not None:
                 entries.pop(change.removed, None)
             ordered = tuple(entries[key] for key in sorted(entries))
-            self.tenants[tenant] = TenantAccess(ordered, change.words or current.words, version + 1)
+            self.tenants[tenant] = TenantAccess(ordered, change.words or current.words, version + 1, done=change.done)
             self.records.setdefault(tenant, []).append(change.record)
             for role, ends_at in change.speaking:
                 self.roles.setdefault(role, {})[tenant] = ends_at

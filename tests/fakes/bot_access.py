@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,6 +118,8 @@ class FakeAccess:
         self.audit: list[tuple[str, AuditEntry]] = []
         self.used: dict[str, float] = {}
         self.refusal: ApiRefused | None = None
+        self.done: set[str] = set()
+        self.meanwhile: Callable[[], object] | None = None
 
     # what tests set up
 
@@ -151,7 +153,7 @@ class FakeAccess:
         """All of the caller's tenant."""
         return list(self.tenants.get(self._admit(credentials, "GET/grants").team, {}).values())
 
-    def put_grant(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_grant(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Replace."""
         caller = self._admit(credentials, f"PUT/grants/{subject.kind.value}/{subject.id}")
         grant = PutGrant.model_validate_json(json.dumps(body))
@@ -170,33 +172,34 @@ class FakeAccess:
             "ends_at": grant.ends_at,
             "reason": grant.reason,
         }
-        standing = self.tenants.get(caller.team, {}).get(f"grant#{subject.key}")
-        for part in grant.keeps if standing is not None and standing.counts_at(self._now()) else ():
+        granted = self.tenants.get(caller.team, {}).get(f"grant#{subject.key}")
+        counting = granted.standing_at(self._now()) if granted is not None else None
+        for part in grant.keeps if counting is not None else ():
             names = ("role", "role_arn", "external_id", "ends_at", "reason") if part == "role" else (part.value,)
-            facts |= {name: getattr(standing, name) for name in names}
+            facts |= {name: getattr(counting, name) for name in names}
         if facts["role_arn"] is None and facts["guardrail"] is None and not facts["limits"].is_limiting:
-            self._remove(caller, Effect.GRANT, subject)
+            self._remove(caller, Effect.GRANT, subject, once)
             return Entry(effect=Effect.GRANT, kind=subject.kind, id=subject.id, made_at=self._now())
-        return self._change(caller, Effect.GRANT, subject, facts)
+        return self._change(caller, Effect.GRANT, subject, facts, once)
 
-    def remove_grant(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_grant(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Take it back."""
         caller = self._admit(credentials, f"DELETE/grants/{subject.kind.value}/{subject.id}")
-        return self._remove(caller, Effect.GRANT, subject)
+        return self._remove(caller, Effect.GRANT, subject, once)
 
-    def put_deny(self, credentials: Credentials, subject: Subject, body: Json) -> Entry:
+    def put_deny(self, credentials: Credentials, subject: Subject, body: Json, once: str) -> Entry:
         """Replace."""
         caller = self._admit(credentials, f"PUT/denies/{subject.kind.value}/{subject.id}")
         deny = PutDeny.model_validate_json(json.dumps(body))
         self._check_subject(caller, subject)
         if ("reaches" in body) != (subject.kind is SubjectKind.USERGROUP):
             raise ApiRefused(422, {"code": "invalid_request", "message": "no", "field": "reaches"})
-        return self._change(caller, Effect.DENY, subject, deny.model_dump())
+        return self._change(caller, Effect.DENY, subject, deny.model_dump(), once)
 
-    def remove_deny(self, credentials: Credentials, subject: Subject) -> bool:
+    def remove_deny(self, credentials: Credentials, subject: Subject, once: str) -> bool:
         """Lift it."""
         caller = self._admit(credentials, f"DELETE/denies/{subject.kind.value}/{subject.id}")
-        return self._remove(caller, Effect.DENY, subject)
+        return self._remove(caller, Effect.DENY, subject, once)
 
     def list_audit(self, credentials: Credentials, member: str | None, limit: int) -> Sequence[AuditEntry]:
         """Newest first."""
@@ -212,9 +215,14 @@ class FakeAccess:
         """All."""
         return self.words.get(self._admit(credentials, "GET/words").team, [])
 
-    def put_words(self, credentials: Credentials, words: Sequence[str]) -> Sequence[str]:
-        """Replace."""
+    def put_words(self, credentials: Credentials, words: Sequence[str], was: Sequence[str]) -> Sequence[str]:
+        """Replace; `meanwhile` is what somebody else does just before."""
         caller = self._admit(credentials, "PUT/words")
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        if list(was) != self.words.get(caller.team, []):
+            raise ApiRefused(409, {"code": "access_conflict", "message": "Somebody else has changed the words."})
         before, after = self.words.get(caller.team, []), BlockedWords(words=list(words)).words
         self.words[caller.team] = sorted(after, key=str.casefold)
         self._record(caller, "put_words", "words", {"words": before}, {"words": self.words[caller.team]})
@@ -234,7 +242,7 @@ class FakeAccess:
         meant = [
             entry
             for entry in self.tenants.get(caller.team, {}).values()
-            if entry.effect is Effect.GRANT and entry.counts_at(now) and ids.get(entry.kind) == entry.id
+            if entry.effect is Effect.GRANT and ids.get(entry.kind) == entry.id
         ]
         return AllowanceList(
             allowances=[
@@ -261,7 +269,7 @@ class FakeAccess:
         for entry in self.tenants.get(caller.team, {}).values():
             if (entry.kind, entry.id) in {(SubjectKind.MEMBER, caller.member), (SubjectKind.CHANNEL, caller.channel)}:
                 most = entry.limits.images_per_day
-                if most is not None and entry.counts_at(self._now()):
+                if most is not None:
                     resets_at = datetime(2030, 1, 1, tzinfo=UTC)
                     used = self.used.get("images_per_day", 0)
                     return Allowance(
@@ -289,21 +297,27 @@ class FakeAccess:
         self.tenants.setdefault(tenant, {})[entry.key] = entry
         return entry
 
-    def _change(self, caller: Caller, effect: Effect, subject: Subject, facts: Mapping[str, Any]) -> Entry:
+    def _change(self, caller: Caller, effect: Effect, subject: Subject, facts: Mapping[str, Any], once: str) -> Entry:
         before = dict(self.tenants.get(caller.team, {}))
         old = before.get(f"{effect.value}#{subject.key}")
+        if once in self.done:
+            return old or Entry(effect=effect, kind=subject.kind, id=subject.id, made_at=self._now())
         facts = {"made_by": caller.member, **facts}
         entry = self._put(caller.team, effect, subject.kind, subject.id, facts)
         self._check_an_admin_remains(caller.team, before)
+        self.done.add(once)
         self._record(caller, f"put_{effect.value}", subject.key, _facts(old), _facts(entry))
         return entry
 
-    def _remove(self, caller: Caller, effect: Effect, subject: Subject) -> bool:
+    def _remove(self, caller: Caller, effect: Effect, subject: Subject, once: str) -> bool:
+        if once in self.done:
+            return False
         before = dict(self.tenants.get(caller.team, {}))
         old = self.tenants.get(caller.team, {}).pop(f"{effect.value}#{subject.key}", None)
         if old is None:
             return False
         self._check_an_admin_remains(caller.team, before)
+        self.done.add(once)
         self._record(caller, f"remove_{effect.value}", subject.key, _facts(old), None)
         return True
 

@@ -11,11 +11,13 @@ from bot.bot_tokens import BotTokens, OwnToken
 from bot.installation import BotToken, Installation
 from bot.ports.announcer import NotAnnounced
 from bot.ports.clock import Clock
-from bot.ports.installations import InstallationsUnavailable, Stored
+from bot.ports.installations import InstallationsUnavailable, Lease, Stored
 from bot.ports.slack import NotInstalled, Slack, SlackRefused, SlackUnavailable
 from bot.system_clock import SystemClock
 
 TOKEN_SECONDS = 43_200.0
+GRACE_SECONDS = 10.0
+"""Slack says "short" and no more. Shorter than a lease: nothing may depend on its being longer."""
 
 
 def installation(
@@ -54,6 +56,8 @@ class FakeInstallationStore:
         self.rows: dict[tuple[str, str], Row] = {}
         self.reads = 0
         self.is_down = False
+        self.failing_renewals = 0
+        """So many renewals are throttled."""
         self._lock = threading.Lock()
 
     def find(self, team: str, enterprise: str) -> Stored | None:
@@ -75,26 +79,37 @@ class FakeInstallationStore:
             self.rows[key] = Row(Stored(installation, secrets.token_hex(8)))
             return True
 
-    def lease(self, stored: Stored, owner: str, until: float, now: float) -> bool:
+    def lease(self, stored: Stored, owner: str, until: float, now: float) -> Lease | None:
         """One at a time."""
         with self._lock:
             self._check()
             row = self._same(stored)
             if row is None or row.stored.lease_until > now:
-                return False
+                return None
             row.stored, row.lease_owner = replace(row.stored, lease_until=until), owner
-            return True
+            return Lease(stored, owner)
 
-    def renew(self, stored: Stored, owner: str, bot: BotToken) -> bool:
+    def renew(self, lease: Lease, bot: BotToken) -> bool:
         """With the lease."""
         with self._lock:
             self._check()
-            row = self._same(stored)
-            if row is None or row.lease_owner != owner:
+            if self.failing_renewals:
+                self.failing_renewals -= 1
+                raise InstallationsUnavailable("ThrottlingException")
+            row = self._same(lease.stored)
+            if row is None or row.lease_owner != lease.owner:
                 return False
             row.stored = Stored(replace(row.stored.installation, bot=bot), secrets.token_hex(8))
             row.lease_owner = ""
             return True
+
+    def release(self, lease: Lease) -> None:
+        """If it still is the owner's."""
+        with self._lock:
+            self._check()
+            row = self._same(lease.stored)
+            if row is not None and row.lease_owner == lease.owner:
+                row.stored, row.lease_owner = replace(row.stored, lease_until=0.0), ""
 
     def remove(self, stored: Stored) -> bool:
         """Unless it is another by now."""
@@ -125,7 +140,7 @@ class FakeInstallStates:
         """Remember."""
         self.states[state] = expires_at
 
-    def consume(self, state: str, now: float) -> bool:
+    def consume(self, state: str, now: float) -> Lease | None:
         """Once."""
         return self.states.pop(state, 0.0) > now
 
@@ -142,7 +157,7 @@ class Grant:
 class FakeSlackOAuth:
     """Implements `SlackOAuth` as Slack describes it. `lost_answers`: so many refreshes happen, unheard of."""
 
-    def __init__(self, clock: Clock, grace_seconds: float = 60.0) -> None:
+    def __init__(self, clock: Clock, grace_seconds: float = GRACE_SECONDS) -> None:
         self._clock = clock
         self._grace_seconds = grace_seconds
         self.grants: list[Grant] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bot.admission import Admission
 from bot.handlers.sqs_batch import handle_batch
 from bot.invocation import Invocation, Kind
 from bot.results.deps import ResultsPorts
@@ -55,12 +56,14 @@ class Stage:
         self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
+        self.admission = Admission(frozenset({"T1", "T2"}))
         self._deliveries = 0
 
     def worker_deps(self, plan: CrashPlan | None = None, team: str = "T1", enterprise: str = "") -> WorkerDeps:
         """The worker's ports for a workspace, dying as planned."""
         plan = plan or CrashPlan()
         return WorkerDeps(
+            admission=self.admission,
             store=plan.wrap(self.store),
             slack=plan.wrap(self.workspaces.slack_for(team, enterprise)),
             authority=Authority(plan.wrap(self.access), self.usergroups, self.clock, API_ARN),
@@ -137,6 +140,7 @@ class Stage:
             **{
                 "request_key": f"press-{posted.ts}-{action_id}-{member}-{len(self.store.items)}",
                 "value": posted.button_value(action_id),
+                "actor_team": "T1",
                 **facts,
             },
         )
@@ -162,6 +166,7 @@ def painting(prompt: str = "a red boat", key: str = "command-1", **facts: Any) -
             "kind": Kind.PAINT,
             "request_key": key,
             "team": "T1",
+            "actor_team": "T1",
             "channel": "C1",
             "member": "U1",
             "at": 1_764_000_000.0,
@@ -184,4 +189,5 @@ def saying(
         1_764_000_000.0,
         thread_ts=thread_ts,
         said={"words": words, "values": values or {}},
+        actor_team="T1",
     )

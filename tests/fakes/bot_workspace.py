@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
+from bot.admission import Admission
 from bot.api_gateway import SlackGateway
 from bot.bot_tokens import BotTokens, OwnToken
 from bot.install.flow import InstallPorts
@@ -109,13 +110,14 @@ class BotInWorkspace:
         self._worker_slack = SlackWorkspaces(self.new_tokens(), self._api_url)
         results_slack = SlackWorkspaces(self.new_tokens(), self._api_url)
         self.results = ResultsPorts(self.store, results_slack, PngPictures(), self.clock, progress_seconds=0.0)
+        self.admission = Admission(frozenset({"*"}))
         install_ports = InstallPorts(
             states=FakeInstallStates(),
             installations=self.installations,
             oauth=self.oauth,
             announcer=self.announcer,
             clock=self.clock,
-            admitted=frozenset({"*"}),
+            admission=self.admission,
             client_id=first.client_id,
             slack_api_url=self._api_url,
         )
@@ -179,6 +181,7 @@ class BotInWorkspace:
 
     def _worker_deps(self, invocation: Invocation) -> WorkerDeps:
         return WorkerDeps(
+            admission=self.admission,
             store=self.store,
             slack=self._worker_slack.slack_for(invocation.team, invocation.enterprise),
             authority=self.authority,

@@ -110,6 +110,32 @@ ONLY = {
     ("sts:AssumeRole", template().arn("ArtistRole")): {"WorkerRole"},
     ("sts:AssumeRole", "arn:aws:iam::999988887777:role/easel/painter"): {"WorkerRole"},
     ("dynamodb:PutItem", template().arn("JobsTable")): {"ApiRole"},
+    ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole"},
+    ("dynamodb:Scan", template().arn("LorasTable")): set(),
+    # What nobody has looked at yet is for whoever looks at it: no endpoint opens it.
+    ("s3:GetObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
+    ("s3:PutObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
+    ("s3:GetObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
+        "ApiRole",
+        "CompletionsRole",
+        "EndpointRole",
+        "ProgressRole",
+        "ResultsRole",
+        "SweepRole",
+        "WorkerRole",
+    },
+    # Not the endpoint's, which anyone's prompt runs on.
+    ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
+        "ApiRole",
+        "CompletionsRole",
+        "SweepRole",
+    },
+    ("s3:PutObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {
+        "ApiRole",
+        "CompletionsRole",
+        "EndpointRole",
+        "SweepRole",
+    },
     ("sagemaker:InvokeEndpointAsync", in_region("sagemaker", f"endpoint/{STACK}-tiny")): {"ApiRole", "SweepRole"},
     ("sns:Publish", template().arn("SuccessTopic")): {"EndpointRole"},
     ("s3:GetObject", under("ModelsBucket", "tiny/model.safetensors")): {"EndpointRole", "TrainingRole"},

@@ -85,10 +85,8 @@ def test_the_worker_assumes_no_other_role_of_the_stack(simulator: Simulator) -> 
 OWN = "arn:aws:iam::999988887777:role/easel/painter"
 
 
-def own_role(
-    simulator: Simulator, attempts: list[Attempt], *workspaces: str, org: str = "", arn: str = OWN
-) -> list[bool]:
-    name = simulator.keep(f"own role of {workspaces} {org}", trust_policy(WORKER_ROLE, workspaces, org))
+def own_role(simulator: Simulator, attempts: list[Attempt], *workspaces: str, arn: str = OWN) -> list[bool]:
+    name = simulator.keep(f"own role of {workspaces}", trust_policy(WORKER_ROLE, workspaces))
     return may_assume(simulator, arn, name, attempts)
 
 
@@ -106,15 +104,6 @@ def test_a_role_of_several_workspaces_never_mixes_them(simulator: Simulator) -> 
     others = {**REFUSED, "a third workspace": of_workspace("T3")}
     answers = dict(zip(others, own_role(simulator, list(others.values()), *both), strict=True))
     assert answers == dict.fromkeys(others, False)
-
-
-def test_an_orgs_external_id_alone_opens_nothing(simulator: Simulator) -> None:
-    def of_org(workspace: str, org: str = "E1") -> Attempt:
-        attempt = of_workspace(workspace)
-        return Attempt(org, attempt.session_name, attempt.source_identity, attempt.tags)
-
-    attempts = [of_org("T1"), of_org("T3"), of_org("T1", "E2"), GOOD]
-    assert own_role(simulator, attempts, "T1", "T2", org="E1") == [True, False, False, False]
 
 
 @pytest.mark.parametrize(

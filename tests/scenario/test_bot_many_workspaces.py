@@ -112,25 +112,6 @@ def test_two_workspaces_never_mix(bot: BotInWorkspace) -> None:
     assert bot.get(file["url_private"], authorization=f"Bearer {token}").status_code == 403
 
 
-def test_a_button_of_one_workspace_does_nothing_in_the_other(bot: BotInWorkspace) -> None:
-    acme, globex = bot.workspaces
-    for workspace in bot.workspaces:
-        bot.install(workspace)
-    picture = paint(bot, acme)
-    ours = bot.queue.sent[-1]
-    assert acme.as_member("ada").press(picture, "Delete").ok
-    [pressed] = bot.work()
-    assert (pressed.kind, pressed.team) == (Kind.DELETE, "T0EASEL01")
-
-    # The same ids, from the other workspace.
-    swapped = {**vars(pressed), "team": "T0EASEL02", "request_key": "swapped", "kind": Kind.REDO}
-    jobs = len(bot.api.jobs)
-    bot.queue.sent.append(type(pressed)(**swapped))
-    bot.work()
-    assert len(bot.api.jobs) == jobs and ours.team == "T0EASEL01"
-    assert all(not message.pictures for message in globex.as_member("ada").messages("#design"))
-
-
 def test_a_member_who_cancels_and_one_who_may_not(bot: BotInWorkspace) -> None:
     page = bot.install(bot.workspace, is_allowed=False)
     assert page.status_code == 200 and "you cancelled" in text_of(page)

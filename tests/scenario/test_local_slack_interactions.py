@@ -292,6 +292,112 @@ def test_a_form_takes_files_which_only_then_the_app_may_read(running: Running, t
     assert running.web.files_info(file=file_id)["file"]["name"] == "a.png"
 
 
+def picture(folder: Path, name: str, content: bytes = b"") -> Path:
+    """A file with a picture, or with this content."""
+    path = folder / name
+    path.write_bytes(content or draw("a red circle", 64))
+    return path
+
+
+def test_a_form_refuses_files_of_other_types_and_too_large_ones(running: Running, tmp_path: Path) -> None:
+    running.app.view("form")(lambda ack: ack())
+    element = {"type": "file_input", "action_id": "value", "filetypes": ["png", "jpg"], "max_files": 10}
+    view = form_of(
+        running,
+        modal(
+            callback_id="form",
+            blocks=[{"type": "input", "block_id": "files", "label": plain("Pictures"), "element": element}],
+        ),
+    )
+
+    def submit(path: Path) -> dict[str, str]:
+        return running.ada.fill_and_submit(view, {"Pictures": [running.ada.upload(path)["id"]]}).errors
+
+    assert submit(picture(tmp_path, "notes.txt", b"no picture")) == {
+        "files": "notes.txt is not one of these types: png, jpg."
+    }
+    large = picture(tmp_path, "large.png", b"x" * (10 * 1024 * 1024 + 1))
+    assert submit(large) == {"files": "large.png is larger than 10 MB."}
+    assert submit(picture(tmp_path, "FINE.PNG")) == {}
+    broken = modal(
+        blocks=[{"type": "input", "label": plain("x"), "element": element | {"filetypes": "png"}}],
+    )
+    assert refused(running.web.views_publish, user_id=running.ada.id, view=broken)["error"] == "invalid_arguments"
+
+
+def test_pictures_of_a_message_become_a_form_that_is_checked_and_goes_on(running: Running, tmp_path: Path) -> None:
+    """All that a form like `/finetune`'s needs of Slack, one after the other."""
+    token = {"Authorization": f"Bearer {running.web.token}"}
+    bodies: list[dict[str, Any]] = []
+    forms: list[str] = []
+    kinds = {"type": "file_input", "action_id": "value", "filetypes": ["png"]}
+    blocks = [
+        *modal()["blocks"],
+        {
+            "type": "input",
+            "block_id": "model",
+            "label": plain("Model"),
+            "element": {"type": "external_select", "action_id": "model", "min_query_length": 0},
+        },
+        *(
+            {
+                "type": "input",
+                "block_id": f"more-{n}",
+                "label": plain(f"Pictures {n}"),
+                "optional": True,
+                "element": kinds,
+            }
+            for n in (1, 2)
+        ),
+    ]
+
+    @running.app.shortcut("paint_message")
+    def shortcut(ack: Any, body: dict[str, Any], client: Any) -> None:
+        loading = {"type": "modal", "title": plain("Form"), "blocks": [{"type": "section", "text": plain("Loading …")}]}
+        forms.append(client.views_open(trigger_id=body["trigger_id"], view=loading)["view"]["id"])
+        bodies.append(body)
+        ack()
+
+    running.app.options("model")(lambda ack, payload: ack(options=[option(f"{payload['value']}-model")]))
+
+    @running.app.view("form")
+    def submitted(ack: Any, view: dict[str, Any]) -> None:
+        bodies.append(view)
+        if view["state"]["values"]["name"]["value"]["value"] == "taken":
+            ack(response_action="errors", errors={"name": "There is one of that name."})
+        else:
+            ack(response_action="update", view={"type": "modal", "title": plain("Checking"), "blocks": []})
+
+    message = running.grace.post("#design", "mugs", files=[picture(tmp_path, "mug.png")])
+    assert running.ada.open_shortcut("Paint this", message).ok
+    in_message = bodies[0]["message"]["files"][0]
+    assert (
+        httpx.get(in_message["url_private_download"], headers=token).content == picture(tmp_path, "x.png").read_bytes()
+    )
+    running.web.views_update(view_id=forms[0], view=modal(callback_id="form", blocks=blocks))
+    view = running.ada.wait_for_view(lambda shown: len(shown.blocks) == 4)
+    assert view.id == forms[0]
+    chosen = running.ada.suggestions(view, "Model", "tiny")[0]
+    first, second = (running.ada.upload(picture(tmp_path, name)) for name in ("one.png", "two.png"))
+    assert httpx.get(first["url_private_download"], headers=token).status_code == 404  # not given to the app yet
+    values = {"Model": chosen, "Pictures 1": [first["id"]], "Pictures 2": [second["id"]]}
+    outcome = running.ada.fill_and_submit(view, {"Name": "taken", **values})
+    assert outcome.errors == {"name": "There is one of that name."}
+    assert running.ada.fill_and_submit(running.ada.views()[-1], {"Name": "mug"}).ok  # the rest is kept
+    state = bodies[-1]["state"]["values"]
+    assert state["model"]["model"]["selected_option"]["value"] == "tiny-model"
+    given = [state[f"more-{n}"]["value"]["files"][0] for n in (1, 2)]
+    assert [file["name"] for file in given] == ["one.png", "two.png"]
+    for file in given:
+        info = running.web.files_info(file=file["id"])["file"]
+        assert httpx.get(info["url_private_download"], headers=token).content == draw("a red circle", 64)
+        assert httpx.get(info["url_private_download"]).status_code == 403
+    assert [shown.title for shown in running.ada.views()] == ["Checking"]
+    running.web.views_update(view_id=forms[0], view=modal("Refused", callback_id="form", blocks=blocks))
+    again = running.ada.wait_for_view(lambda shown: shown.title == "Refused")
+    assert again.id == forms[0]
+
+
 def test_the_home_tab_is_published_when_it_is_opened(running: Running) -> None:
     @running.app.event("app_home_opened")
     def home(event: dict[str, Any], client: Any) -> None:

@@ -149,6 +149,11 @@ FILE_INPUT = {"type": "input", "label": LABEL, "element": {"type": "file_input",
         ([{"type": "actions", "elements": [BUTTON] * 26}], "/blocks/0/elements", "no more than 25 items allowed"),
         ([{"type": "actions", "elements": [LONG_SELECT]}], "/blocks/0/elements/0/options", "no more than 100 items"),
         ([FILE_INPUT], "/blocks/0/element/type", "unsupported type: file_input"),
+        (
+            [{"type": "table", "rows": [[{"type": "raw_text", "text": "x"}] * 21]}],
+            "/blocks/0/rows/0",
+            "no more than 20",
+        ),
     ],
 )
 def test_broken_blocks_are_pointed_at(
@@ -158,6 +163,15 @@ def test_broken_blocks_are_pointed_at(
     assert answer["error"] == "invalid_blocks"
     messages = answer["response_metadata"]["messages"]
     assert any(f"[json-pointer:{pointer}]" in message and sentence in message for message in messages), messages
+
+
+def test_a_message_has_one_table(running: Running, general: str) -> None:
+    table = {"type": "table", "rows": [[{"type": "raw_text", "text": "Steps"}], [{"type": "raw_text", "text": "300"}]]}
+    posted = running.web.chat_postMessage(channel=general, text="settings", blocks=[table])
+    assert posted["message"]["blocks"][0]["rows"] == table["rows"]
+    answer = refused(running.web.chat_postMessage, channel=general, text="x", blocks=[table, table])
+    assert answer["error"] == "invalid_attachments"
+    assert answer["response_metadata"]["messages"] == ["only_one_table_allowed"]
 
 
 def test_a_file_is_processed_before_a_block_may_show_it(running: Running, general: str) -> None:

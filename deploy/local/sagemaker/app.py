@@ -28,11 +28,12 @@ from deploy.local.sagemaker.endpoint import Endpoint
 from deploy.local.sagemaker.endpoints import Endpoints
 from deploy.local.sagemaker.faults import Faults
 from deploy.local.sagemaker.gateway import SERVICE, Gateway
-from deploy.local.sagemaker.iam_resources import resources_of
+from deploy.local.sagemaker.iam_resources import conditions_of, passed_role, resources_of
 from deploy.local.sagemaker.paging import page
 from deploy.local.sagemaker.scaling_loop import ScalingLoop
 from deploy.local.sagemaker.scaling_targets import ScalingTargets
 from deploy.local.sagemaker.settings import SageMakerSettings
+from deploy.local.sagemaker.training_jobs import TrainingJobs
 
 Operation = Callable[[str, Mapping[str, Any]], Any]
 
@@ -49,10 +50,11 @@ class SageMaker:
         self.faults = Faults()
         self.catalog = Catalog(self.gateway, settings.region)
         self.endpoints = Endpoints(settings, self.gateway, self.catalog, self.faults)
+        self.trainings = TrainingJobs(settings, self.gateway, self.catalog, self.faults, self.endpoints.credentials)
         self.targets = ScalingTargets(self.endpoints, settings.region)
         self.loop = ScalingLoop(settings, self.gateway, self.endpoints, self.targets)
         self.operations = {
-            "sagemaker": self._control_plane(),
+            "sagemaker": self._control_plane() | self._training(),
             "application-autoscaling": self._auto_scaling(),
         }
 
@@ -78,11 +80,23 @@ class SageMaker:
             "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
             "DescribeEndpoint": lambda account, given: endpoints.get(account, given["EndpointName"]).describe(),
             "ListEndpoints": lambda _, given: page(
-                "Endpoints", [each.summary() for each in endpoints.all()], given, "EndpointName"
+                "Endpoints", [each.summary() for each in endpoints.all()], given, "EndpointName", "EndpointStatus"
             ),
             "DeleteEndpoint": lambda account, given: endpoints.delete(account, given["EndpointName"]),
             "AddTags": lambda _, given: {"Tags": catalog.add_tags(given["ResourceArn"], given["Tags"])},
             "ListTags": lambda _, given: {"Tags": catalog.add_tags(given["ResourceArn"], [])},
+            "DeleteTags": lambda _, given: catalog.delete_tags(given["ResourceArn"], given["TagKeys"]),
+        }
+
+    def _training(self) -> dict[str, Operation]:
+        trainings = self.trainings
+        return {
+            "CreateTrainingJob": trainings.create,
+            "DescribeTrainingJob": lambda _, given: trainings.describe(given["TrainingJobName"]),
+            "StopTrainingJob": lambda _, given: trainings.stop(given["TrainingJobName"]),
+            "ListTrainingJobs": lambda _, given: trainings.list(given),
+            "UpdateTrainingJob": lambda _, given: trainings.update(given),
+            "DeleteTrainingJob": lambda _, given: trainings.delete(given["TrainingJobName"]),
         }
 
     def _auto_scaling(self) -> dict[str, Operation]:
@@ -107,11 +121,17 @@ class SageMaker:
             service, operation = operation_of_target(request.headers.get("x-amz-target", ""))
             given = parse_json(operation, body)
             account = ""
+            # What is tagged as it is made needs the right to tag, too.
+            is_tagged = service == "sagemaker" and given.get("Tags") and "ResourceArn" not in given
+            actions = [operation.name, *(["AddTags"] if is_tagged else [])]
             for resource in resources_of(service, operation.name, given):
-                account = await self.gateway.authorize(request, body, f"{service}:{operation.name}", resource)
-            if "ExecutionRoleArn" in given:
-                conditions = {"iam:PassedToService": SERVICE}
-                await self.gateway.authorize(request, body, "iam:PassRole", given["ExecutionRoleArn"], conditions)
+                conditions = conditions_of(given, self.catalog.tags_of(resource))
+                for action in actions:
+                    account = await self.gateway.authorize(request, body, f"{service}:{action}", resource, conditions)
+            role_arn = passed_role(given)
+            if role_arn:
+                passed = {"iam:PassedToService": SERVICE}
+                await self.gateway.authorize(request, body, "iam:PassRole", role_arn, passed)
             run = self.operations[service].get(operation.name)
             if run is None:
                 raise validation_exception(f"This stand-in does not do {operation.name}.")
@@ -199,6 +219,17 @@ class SageMaker:
             return JSONResponse({"message": str(error)}, 400)
         return JSONResponse(vars(self.faults))
 
+    async def interrupt_training(self, request: Request) -> Response:
+        """`POST /control/trainings/<name>/interruption` with `{"notice": true}`: SIGTERM first, or no warning."""
+        if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return JSONResponse({"message": "send application/json"}, 415)  # a web page can't, without asking first
+        try:
+            notice = json.loads(await request.body() or b"{}").get("notice", True)
+            self.trainings.interrupt(request.path_params["name"], notice=bool(notice))
+        except (AwsError, ValueError, AttributeError) as error:
+            return JSONResponse({"message": str(error)}, 409)
+        return JSONResponse({"notice": bool(notice)}, 202)
+
 
 def create_app(sagemaker: SageMaker) -> Starlette:
     """The ASGI application; its lifespan runs the scaling loop and ends every instance."""
@@ -209,7 +240,7 @@ def create_app(sagemaker: SageMaker) -> Starlette:
         yield
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
-        await sagemaker.endpoints.close()
+        await asyncio.gather(sagemaker.endpoints.close(), sagemaker.trainings.close())
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ready"})
@@ -220,6 +251,7 @@ def create_app(sagemaker: SageMaker) -> Starlette:
             Route("/endpoints/{name}/async-invocations", sagemaker.invoke_async, methods=["POST"]),
             Route("/endpoints/{name}/invocations", sagemaker.invoke, methods=["POST"]),
             Route("/credentials/{token}", sagemaker.credentials, methods=["GET"]),
+            Route("/control/trainings/{name}/interruption", sagemaker.interrupt_training, methods=["POST"]),
             Route("/control/faults", sagemaker.set_faults, methods=["POST"]),
             Route("/health", health, methods=["GET"]),
         ],

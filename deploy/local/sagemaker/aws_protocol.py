@@ -13,6 +13,8 @@ from botocore.model import OperationModel, ServiceModel
 from botocore.validate import ParamValidator
 from starlette.responses import Response
 
+from deploy.local.sagemaker.constraints import refusal
+
 JSON_1_1 = "application/x-amz-json-1.1"
 
 
@@ -60,10 +62,13 @@ def parse_json(operation: OperationModel, body: bytes) -> dict[str, Any]:
 
 
 def check_parameters(operation: OperationModel, given: Mapping[str, Any]) -> None:
-    """Types, required members and ranges. Raises `AwsError` (`ValidationException`)."""
+    """Types, required members, ranges, lengths and patterns. Raises `AwsError` (`ValidationException`)."""
     report = ParamValidator().validate(given, operation.input_shape)
     if report.has_errors():
         raise validation_exception(f"1 validation error detected: {report.generate_report()}")
+    broken = refusal(operation.input_shape, given)
+    if broken:
+        raise validation_exception(broken)
 
 
 def json_answer(result: Mapping[str, Any]) -> Response:

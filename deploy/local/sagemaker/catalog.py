@@ -104,6 +104,20 @@ class Catalog:
         kept.update({tag["Key"]: tag["Value"] for tag in tags})
         return [{"Key": key, "Value": value} for key, value in kept.items()]
 
+    def delete_tags(self, resource_arn: str, keys: list[str]) -> None:
+        """Those that there are."""
+        for key in keys:
+            self._tags.get(resource_arn, {}).pop(key, None)
+
+    def forget_tags(self, resource_arn: str) -> None:
+        """The resource is gone."""
+        self._tags.pop(resource_arn, None)
+
+    def tags_of(self, resource: str) -> dict[str, str]:
+        """Of an ARN as IAM is asked about it: its account is not known yet."""
+        end = ":" + resource.rsplit(":", 1)[-1]
+        return next((dict(tags) for each, tags in self._tags.items() if each.endswith(end)), {})
+
 
 def primary_container(model: Mapping[str, Any]) -> dict[str, Any]:
     """The one container of a model. Raises `AwsError` where there are others."""

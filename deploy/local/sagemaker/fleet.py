@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 from deploy.local.sagemaker.catalog import primary_container
 from deploy.local.sagemaker.container_credentials import ContainerCredentials
+from deploy.local.sagemaker.container_environment import container_environment
 from deploy.local.sagemaker.gateway import Gateway
 from deploy.local.sagemaker.instance import GRACE_SECONDS, Instance, InstanceFailed
 from deploy.local.sagemaker.log_shipper import ship_log
@@ -107,7 +107,8 @@ class Fleet:
 
     async def _launch(self) -> Instance:
         instance = await self._prepare()
-        self._keep(ship_log(instance, self.endpoint_name, self._gateway, self.role_arn))
+        group, stream = f"/aws/sagemaker/Endpoints/{self.endpoint_name}", f"AllTraffic/{instance.id}"
+        self._keep(ship_log(instance, group, stream, self._gateway, self.role_arn))
         try:
             await instance.start(self._settings.startup_seconds)
         except BaseException:
@@ -124,18 +125,11 @@ class Fleet:
         except Exception as error:
             raise InstanceFailed(f"Failed to download model data from {uri}: {error}") from error
         environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "LANG": "C.UTF-8",
-            "TMPDIR": str(settings.folder),
-            "HF_HUB_OFFLINE": "1",
-            **settings.container_environment,
-            **self._container.get("Environment", {}),
+            **container_environment(
+                settings, self._credentials.uri_for(self.role_arn), self._container.get("Environment", {})
+            ),
             "SM_MODEL_DIR": str(directory),
             "EASEL_BIND_HOST": "127.0.0.1",
-            "AWS_REGION": settings.region,
-            "AWS_DEFAULT_REGION": settings.region,
-            "AWS_ENDPOINT_URL": settings.gateway_url,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": self._credentials.uri_for(self.role_arn),
         }
         path = settings.folder / "logs" / f"{self.endpoint_name}-{next(_numbers)}-{secrets.token_hex(2)}.log"
         return Instance([settings.python, "-m", "endpoint", "serve"], environment, settings.repository, path)

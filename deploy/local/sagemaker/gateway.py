@@ -40,7 +40,7 @@ class Gateway:
         body: bytes,
         action: str,
         resource: str,
-        conditions: Mapping[str, str] | None = None,
+        conditions: Mapping[str, Any] | None = None,
     ) -> str:
         """The caller's account, where its signature holds and IAM allows it. Raises `AwsError` otherwise."""
         question = {

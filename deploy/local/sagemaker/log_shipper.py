@@ -1,4 +1,4 @@
-"""A container's output to CloudWatch Logs, under the endpoint's role, as SageMaker does it."""
+"""A container's output to CloudWatch Logs, under its execution role, as SageMaker does it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from deploy.local.sagemaker.container_process import ContainerProcess
 from deploy.local.sagemaker.gateway import Gateway
-from deploy.local.sagemaker.instance import Instance
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +20,8 @@ _MOST_LINES = 500
 _LONGEST_LINE = 8_000
 
 
-async def ship_log(instance: Instance, endpoint_name: str, gateway: Gateway, role_arn: str) -> None:
-    """Until the instance has ended. A role that may not write logs gets none, and nothing else suffers."""
-    group, stream = f"/aws/sagemaker/Endpoints/{endpoint_name}", f"AllTraffic/{instance.id}"
+async def ship_log(process: ContainerProcess, group: str, stream: str, gateway: Gateway, role_arn: str) -> None:
+    """Until the process has ended. A role that may not write logs gets none, and nothing else suffers."""
     try:
         client = await asyncio.to_thread(gateway.client, "logs", role_arn)
         for create, arguments in (
@@ -31,16 +30,16 @@ async def ship_log(instance: Instance, endpoint_name: str, gateway: Gateway, rol
         ):
             with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
                 await gateway.call(create, **arguments)
-        await _follow(instance, client, group, stream)
+        await _follow(process, client, group, stream)
     except (BotoCoreError, ClientError) as error:
-        log.warning("no logs of %s in CloudWatch: %s", endpoint_name, error)
+        log.warning("no logs in %s of CloudWatch: %s", group, error)
 
 
-async def _follow(instance: Instance, client: Any, group: str, stream: str) -> None:
+async def _follow(process: ContainerProcess, client: Any, group: str, stream: str) -> None:
     position, began = 0, time.monotonic()
     while True:
-        last_round = not instance.alive and time.monotonic() - began > _PAUSE_SECONDS
-        with contextlib.suppress(FileNotFoundError), instance.log.open("rb") as file:
+        last_round = not process.alive and time.monotonic() - began > _PAUSE_SECONDS
+        with contextlib.suppress(FileNotFoundError), process.log.open("rb") as file:
             file.seek(position)
             lines = file.readlines(_MOST_LINES * 200)
             if lines and not lines[-1].endswith(b"\n"):

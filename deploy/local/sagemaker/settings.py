@@ -13,8 +13,10 @@ class SageMakerSettings:
     """All times are in seconds.
 
     `time_scale`: how many of the service's seconds pass in one of ours. It compresses TTLs, periods and cooldowns,
-    never what the container takes. `launch_seconds`: what an instance that scaling adds takes before its process
-    starts, in our seconds. `python`: the interpreter that has the endpoint's requirements.
+    never what the container takes, nor the limits of a training job. `launch_seconds`: what an instance that scaling
+    adds, or a training job gets, takes before its process starts, in our seconds. `stop_grace_seconds`: from SIGTERM
+    to SIGKILL for one that trains. `checkpoint_seconds`: how often checkpoints are looked for. `python`: the
+    interpreter that has the endpoint's requirements.
     """
 
     gateway_url: str
@@ -30,6 +32,8 @@ class SageMakerSettings:
     startup_seconds: float = 300.0
     metrics_seconds: float = 5.0
     scaling_seconds: float = 1.0
+    stop_grace_seconds: float = 120.0
+    checkpoint_seconds: float = 1.0
     container_environment: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
@@ -52,6 +56,8 @@ class SageMakerSettings:
             startup_seconds=number("STARTUP_SECONDS", defaults.startup_seconds),
             metrics_seconds=number("METRICS_SECONDS", defaults.metrics_seconds),
             scaling_seconds=number("SCALING_SECONDS", defaults.scaling_seconds),
+            stop_grace_seconds=number("STOP_GRACE_SECONDS", defaults.stop_grace_seconds),
+            checkpoint_seconds=number("CHECKPOINT_SECONDS", defaults.checkpoint_seconds),
             container_environment={
                 name: value for name, value in environment.items() if name in {"EASEL_THREADS", "EASEL_LOG_LEVEL"}
             },
@@ -72,5 +78,7 @@ class SageMakerSettings:
             f"{prefix}STARTUP_SECONDS": str(self.startup_seconds),
             f"{prefix}METRICS_SECONDS": str(self.metrics_seconds),
             f"{prefix}SCALING_SECONDS": str(self.scaling_seconds),
+            f"{prefix}STOP_GRACE_SECONDS": str(self.stop_grace_seconds),
+            f"{prefix}CHECKPOINT_SECONDS": str(self.checkpoint_seconds),
             **self.container_environment,
         }

@@ -214,7 +214,7 @@ class View:
         """The app's own id for it, or an empty text."""
         return self.payload.get("external_id") or ""
 
-    def as_json(self, team_id: str, app_id: str, bot_id: str) -> Json:
+    def as_json(self, team_id: str, app_id: str, bot_id: str, installed_in: str) -> Json:
         """The view object that `views.open` answers and interactions carry."""
         payload = self.payload
         return {
@@ -236,7 +236,7 @@ class View:
             "root_view_id": self.root_view_id,
             "app_id": app_id,
             "external_id": self.external_id,
-            "app_installed_team_id": team_id,
+            "app_installed_team_id": installed_in,
             "bot_id": bot_id,
         }
 

@@ -108,6 +108,21 @@ def is_picture_ready(workspace: Workspace, slack_file: Json) -> bool:
     return file is not None and file.is_picture and not file.is_deleted
 
 
+def is_visible_to_app(workspace: Workspace, file: File) -> bool:
+    """Its own files, those of public channels and of its channels, and those that a member gave it in a form."""
+    bot = workspace.settings.bot_user_id
+    if file.is_deleted or not file.is_complete:
+        return False
+    return (
+        file.user == bot
+        or any(
+            bot in workspace.channels[share[0]].members or workspace.channels[share[0]].kind == "public"
+            for share in file.shares
+        )
+        or file.id in workspace.files_given_to_app
+    )
+
+
 def _process(workspace: Workspace, file: File) -> None:
     content = read_content_of(workspace, file)
     suffix = PurePosixPath(file.name).suffix.removeprefix(".").lower()

@@ -27,6 +27,8 @@ MANY_NAMED = {
     "multi_channels_select": "selected_channels",
 }
 MAX_TEXT = 3000
+MAX_INPUT_FILE_BYTES = 10 * 1024 * 1024
+"""Of one file in a form; https://docs.slack.dev/reference/block-kit/block-elements/file-input-element"""
 
 
 class InputError(ValueError):
@@ -154,10 +156,23 @@ def _problem(element: Json, value: Any) -> str | None:
         return "Please enter a valid email address."
     if kind == "url_text_input" and not re.fullmatch(r"https?://\S+", value):
         return "Please enter a valid URL."
-    if kind == "file_input" and len(value) > element.get("max_files", 10):
-        return f"Please add at most {element.get('max_files', 10)} files."
+    if kind == "file_input":
+        return _files_problem(element, value)
     if isinstance(value, list) and element.get("max_selected_items") and len(value) > element["max_selected_items"]:
         return f"Please choose at most {element['max_selected_items']}."
+    return None
+
+
+def _files_problem(element: Json, files: list[Json]) -> str | None:
+    most = element.get("max_files", 10)
+    if len(files) > most:
+        return f"Please add at most {most} files."
+    types = [str(each).lower().removeprefix(".") for each in element.get("filetypes") or []]
+    for file in files:
+        if types and file["name"].rpartition(".")[2].lower() not in types:
+            return f"{file['name']} is not one of these types: {', '.join(types)}."
+        if file["size"] > MAX_INPUT_FILE_BYTES:
+            return f"{file['name']} is larger than 10 MB."
     return None
 
 

@@ -159,7 +159,10 @@ def base_payload(workspace: Workspace, member: Member, kind: str) -> Json:
     of_enterprise = {f"enterprise_{key}": value for key, value in (enterprise or {}).items()}
     return {
         "type": kind,
-        "team": {"id": settings.team_id, "domain": settings.team_domain, **of_enterprise},
+        # An organisation's installation is not told in which of its workspaces.
+        "team": None
+        if workspace.is_served_org_wide
+        else {"id": settings.team_id, "domain": settings.team_domain, **of_enterprise},
         "enterprise": enterprise,
         "is_enterprise_install": workspace.is_served_org_wide,
         "user": {

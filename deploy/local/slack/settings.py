@@ -70,8 +70,9 @@ class WorkspaceSettings:
     """Settings of a local workspace. Durations are in seconds.
 
     `time_scale` multiplies Slack's long waits (event retries, life of a response_url, status time-out), not the
-    three-second ones, which have settings of their own. `rate_limit_factor` multiplies Slack's rate limits; None
-    switches them off.
+    three-second ones, which have settings of their own. `refresh_grace_seconds`: how long a refresh token that was used
+    still works. Slack does not say; here it is shorter than the app's lease on renewing. `rate_limit_factor` multiplies
+    Slack's rate limits; None switches them off.
 
     `is_installed`: the app is there at the start, with `bot_token`, which never ends; else it has to be installed
     through OAuth, with tokens that live `token_seconds` where the manifest switches rotation on. Of several workspaces
@@ -88,7 +89,7 @@ class WorkspaceSettings:
     client_id: str = "1000000000.2000000000"
     client_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     token_seconds: float = 43_200.0
-    refresh_grace_seconds: float = 60.0
+    refresh_grace_seconds: float = 10.0
     team_id: str = "T0EASEL01"
     team_name: str = "Acme Pictures"
     team_domain: str = "acme-pictures"

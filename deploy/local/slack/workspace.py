@@ -225,7 +225,9 @@ class Workspace:
 
     def view_json(self, view: View) -> Json:
         """The view object."""
-        return view.as_json(self.settings.team_id, self.settings.app_id, self.settings.bot_id)
+        settings = self.settings
+        installed_in = (settings.enterprise_id if self.is_served_org_wide else None) or settings.team_id
+        return view.as_json(settings.team_id, settings.app_id, settings.bot_id, installed_in)
 
     def bot_json(self) -> Json:
         """The bot object (`bots.info`)."""

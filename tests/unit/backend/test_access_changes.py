@@ -14,13 +14,13 @@ from backend_lambda.access_ports import OwnRole
 from backend_lambda.callers import Caller, RoleStanding
 from backend_lambda.contract.access import (
     MAX_ENTRIES,
-    BlockedWords,
     Effect,
     Entry,
     Guardrail,
     Limits,
     PutDeny,
     PutGrant,
+    PutWords,
 )
 from backend_lambda.contract.actions import Action
 from backend_lambda.contract.decision import Who, decide
@@ -28,12 +28,20 @@ from backend_lambda.contract.subjects import SubjectKind
 from backend_lambda.role_register import REMEMBERED, RoleRegister
 from backend_lambda.stack_roles import stack_roles
 from backend_lambda.usecases.blocked_words import put_words, read_words
+from backend_lambda.usecases.change_access import KEYS_REMEMBERED
 from backend_lambda.usecases.first_admin import ensure_first_admin
 from backend_lambda.usecases.list_audit import list_audit
 from backend_lambda.usecases.list_entries import list_entries
 from backend_lambda.usecases.put_deny import put_deny
 from backend_lambda.usecases.put_grant import put_grant
-from backend_lambda.usecases.refusals import AccessConflict, FieldRefused, GuardrailTooLong, LastAdmin, Refusal
+from backend_lambda.usecases.refusals import (
+    AccessConflict,
+    FieldRefused,
+    GuardrailTooLong,
+    LastAdmin,
+    NotAllowed,
+    Refusal,
+)
 from backend_lambda.usecases.remove_entry import remove_entry
 from tests.fakes.backend import ADA, MALLORY, NOON, FakeBackend
 from tests.fakes.backend_access import API_ARN, STACK_ROLES
@@ -56,7 +64,9 @@ class Access:
         self.backend = FakeBackend()
         self.ports = self.backend.access_ports
 
-    def grant(self, kind: SubjectKind, name: str, *, caller: Caller = ADA, **request: Any) -> Entry:
+    def grant(
+        self, kind: SubjectKind, name: str, *, caller: Caller = ADA, once: str | None = None, **request: Any
+    ) -> Entry:
         return put_grant(
             caller,
             kind,
@@ -65,13 +75,18 @@ class Access:
             stack_roles=STACK_ROLES,
             api_arn=API_ARN,
             ports=self.ports,
+            once=once,
         )
 
-    def deny(self, kind: SubjectKind, name: str, *, caller: Caller = ADA, **request: Any) -> Entry:
-        return put_deny(caller, kind, name, PutDeny(**request), self.ports)
+    def deny(
+        self, kind: SubjectKind, name: str, *, caller: Caller = ADA, once: str | None = None, **request: Any
+    ) -> Entry:
+        return put_deny(caller, kind, name, PutDeny(**request), self.ports, once)
 
-    def remove(self, effect: str, kind: SubjectKind, name: str, caller: Caller = ADA) -> Entry | None:
-        return remove_entry(caller, Effect(effect), kind, name, self.ports)
+    def remove(
+        self, effect: str, kind: SubjectKind, name: str, caller: Caller = ADA, once: str | None = None
+    ) -> Entry | None:
+        return remove_entry(caller, Effect(effect), kind, name, self.ports, once)
 
     def entries(self, caller: Caller = ADA) -> list[Entry]:
         return list_entries(caller, self.ports).entries
@@ -117,7 +132,7 @@ def test_doing_it_again_changes_nothing(access: Access) -> None:
     for _ in range(3):
         access.deny(MEMBER, "U0EVE", reason="spam")
         access.backend.clock.go_on(timedelta(minutes=1))
-        put_words(ADA, BlockedWords(words=["boat"]), access.ports)
+        put_words(ADA, PutWords(words=["boat"]), access.ports)
         access.backend.clock.go_on(timedelta(minutes=1))
     assert [entry.made_at for entry in access.entries() if entry.effect is Effect.GRANT] == [NOON]
     assert access.remove("grant", CHANNEL, "C1") is not None
@@ -336,18 +351,33 @@ def test_a_tenant_sees_and_changes_only_its_own(access: Access) -> None:
 
 
 def test_an_iam_principal_has_limits_and_nothing_else(access: Access) -> None:
-    made = access.grant(WORKSPACE, IAM.tenant, caller=IAM, limits=Limits(images_per_day=5))
+    operator = replace(IAM, member="operator:ops", is_operator=True)
+    made = access.grant(WORKSPACE, IAM.tenant, caller=operator, limits=Limits(images_per_day=5))
     assert made.limits.images_per_day == 5
-    access.grant(MEMBER, "build-7", caller=IAM, limits=Limits(images_per_day=5))
     for wrong in (
-        lambda: access.grant(MEMBER, "build-7", caller=IAM, role="artist"),
-        lambda: access.grant(MEMBER, "build-7", caller=IAM, role=OWN_ARN),
-        lambda: access.grant(CHANNEL, "C1", caller=IAM, limits=Limits(images_per_day=5)),
-        lambda: access.deny(MEMBER, "build-7", caller=IAM),
+        lambda: access.grant(MEMBER, "build-7", caller=operator, role="artist"),
+        lambda: access.grant(MEMBER, "build-7", caller=operator, role=OWN_ARN),
+        lambda: access.grant(CHANNEL, "C1", caller=operator, limits=Limits(images_per_day=5)),
+        lambda: access.deny(WORKSPACE, IAM.tenant, caller=operator),
     ):
         with pytest.raises(FieldRefused):
             wrong()
     assert access.backend.access.roles == {}
+
+
+def test_an_iam_principal_can_not_loosen_its_own_limits(access: Access) -> None:
+    operator = replace(IAM, member="operator:ops", is_operator=True)
+    access.grant(WORKSPACE, IAM.tenant, caller=operator, limits=Limits(images_per_day=5))
+    for wrong in (
+        lambda: access.grant(WORKSPACE, IAM.tenant, caller=IAM, limits=Limits(images_per_day=500)),
+        lambda: access.grant(MEMBER, "build-7", caller=IAM, limits=Limits(images_per_day=500)),
+        lambda: access.remove("grant", WORKSPACE, IAM.tenant, caller=IAM),
+        lambda: access.deny(MEMBER, "build-7", caller=IAM),
+    ):
+        with pytest.raises(NotAllowed):
+            wrong()
+    [entry] = access.entries(IAM)
+    assert entry.limits == Limits(images_per_day=5)
 
 
 # Nobody can lock everyone out.
@@ -380,11 +410,72 @@ def test_the_last_admin_can_not_be_taken_away_in_any_way(access: Access) -> None
     access.remove("grant", MEMBER, "U0ADA")
 
 
-def test_where_there_is_no_admin_anything_goes(access: Access) -> None:
-    access.grant(MEMBER, "U0ADA", role="admin", ends_at=NOON + timedelta(hours=1))
-    access.deny(WORKSPACE, T)
-    access.remove("grant", MEMBER, "U0ADA")
+def test_where_nobody_is_an_admin_by_name_nobody_locks_themselves_out(access: Access) -> None:
+    """Theirs comes from the workspace, has an end, or is their organisation's."""
+    soon = NOON + timedelta(hours=1)
+    for admin_by in (
+        lambda: access.grant(WORKSPACE, T, role="admin"),
+        lambda: access.grant(MEMBER, "U0ADA", role="admin", ends_at=soon),
+        lambda: access.remove("grant", WORKSPACE, T, caller=replace(ADA, is_operator=True)),
+    ):
+        admin_by()
+        for change in (
+            lambda: access.deny(WORKSPACE, T),
+            lambda: access.deny(MEMBER, "U0ADA"),
+            lambda: access.deny(USERGROUP, "S1", reaches=["U0ADA"]),
+        ):
+            with pytest.raises(LastAdmin):
+                change()
+    access.grant(WORKSPACE, T, role="artist")
+    access.deny(MEMBER, "U0EVE")
+    assert [entry.key for entry in access.entries() if entry.effect is Effect.DENY] == ["deny#member#U0EVE"]
+
+
+def test_who_is_admin_by_the_workspaces_grant_does_not_take_it_from_themselves(access: Access) -> None:
+    access.grant(WORKSPACE, T, role="admin")
+    for change in (
+        lambda: access.grant(WORKSPACE, T, role="artist"),
+        lambda: access.grant(MEMBER, "U0ADA", role="artist"),
+        lambda: access.remove("grant", WORKSPACE, T),
+    ):
+        with pytest.raises(LastAdmin):
+            change()
+    access.grant(MEMBER, "U0BOB", role="admin")
+    access.grant(WORKSPACE, T, role="artist")
+
+
+def test_the_operator_may_leave_nobody_but_themselves(access: Access) -> None:
+    access.deny(WORKSPACE, T, caller=replace(ADA, is_operator=True))
     assert [entry.key for entry in access.entries()] == [f"deny#workspace#{T}"]
+
+
+# A request that comes twice.
+
+
+def test_a_request_that_comes_again_does_not_undo_what_others_did_since(access: Access) -> None:
+    access.grant(MEMBER, "U0ADA", role="admin")
+    access.grant(MEMBER, "U0EVE", once="confirm-1", role="artist")
+    access.remove("grant", MEMBER, "U0EVE", once="confirm-2")
+    again = access.grant(MEMBER, "U0EVE", once="confirm-1", role="artist")
+    assert (again.role, again.limits, again.guardrail) == (None, Limits(), None)
+    access.deny(MEMBER, "U0EVE", once="confirm-3")
+    assert access.remove("grant", MEMBER, "U0EVE", once="confirm-2") is None
+    access.remove("deny", MEMBER, "U0EVE", once="confirm-4")
+    assert access.deny(MEMBER, "U0EVE", once="confirm-3").has_ended(NOON)
+    assert [entry.key for entry in access.entries()] == ["grant#member#U0ADA"]
+    assert access.grant(MEMBER, "U0EVE", once="confirm-5", role="artist").role == "artist"
+
+
+def test_fifty_requests_are_remembered(access: Access) -> None:
+    access.grant(MEMBER, "U0EVE", once="first", role="artist")
+    for number in range(KEYS_REMEMBERED - 1):
+        access.deny(MEMBER, f"U{number}", once=f"k{number}")
+    access.grant(MEMBER, "U0EVE", once="first", role="trainer")
+    access.grant(MEMBER, "U0EVE", role="operator")
+    access.grant(MEMBER, "U0EVE", once="first", role="artist")
+    [entry] = [entry for entry in access.entries() if entry.effect is Effect.GRANT]
+    assert entry.role == "operator"
+    assert len(access.backend.access.read(T).done) == KEYS_REMEMBERED
 
 
 STEPS = st.lists(
@@ -448,7 +539,7 @@ def test_a_change_is_decided_anew_where_somebody_else_was_faster(access: Access)
 def test_who_loses_every_time_is_told_so(access: Access) -> None:
     def always() -> None:
         access.backend.access.meanwhile = None
-        put_words(ADA, BlockedWords(words=[f"word{len(access.audit())}"]), access.ports)
+        put_words(ADA, PutWords(words=[f"word{len(access.audit())}"]), access.ports)
         access.backend.access.meanwhile = always
 
     access.backend.access.meanwhile = always
@@ -479,7 +570,7 @@ def test_who_installs_first_is_the_first_admin_and_nobody_after(access: Access) 
 def test_an_installer_who_is_denied_is_no_admin(access: Access) -> None:
     access.deny(MEMBER, "U0EVE")
     assert not ensure(access, "U0EVE")
-    access.deny(WORKSPACE, T)
+    access.deny(WORKSPACE, T, caller=replace(ADA, is_operator=True))
     assert not ensure(access, "U0ADA")
     assert {entry.effect for entry in access.entries()} == {Effect.DENY}
 
@@ -542,12 +633,12 @@ def test_only_that_a_role_speaks_is_remembered_and_only_for_a_moment(access: Acc
 def test_words_are_kept_without_repetitions_and_in_order(access: Access) -> None:
     assert read_words(ADA, access.ports).words == []
     given = ["Boat", " red   sea ", "boat", "ärger"]
-    assert put_words(ADA, BlockedWords(words=given), access.ports).words == ["Boat", "red sea", "ärger"]
+    assert put_words(ADA, PutWords(words=given), access.ports).words == ["Boat", "red sea", "ärger"]
     assert read_words(ADA, access.ports).words == ["Boat", "red sea", "ärger"]
     assert read_words(MALLORY, access.ports).words == []
     for wrong in ("   ", " a "):
         with pytest.raises(FieldRefused):
-            put_words(ADA, BlockedWords(words=[wrong]), access.ports)
+            put_words(ADA, PutWords(words=[wrong]), access.ports)
     [record] = access.audit()
     assert (record.action, record.subject, record.before) == ("put_words", "words", {"words": []})
 

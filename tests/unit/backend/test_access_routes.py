@@ -171,11 +171,31 @@ def test_what_is_wrong_is_named_with_what_is_allowed(
     assert api.fake.access.tenants == {}
 
 
-def test_an_iam_principal_may_be_named_as_it_is_or_encoded(api: Api) -> None:
+def test_an_iam_principal_changes_no_limits_of_its_own(api: Api) -> None:
     arn = "arn:aws:iam::123456789012:user/ada"
     for path in ("iam-123456789012-user:ada", "iam-123456789012-user%3Aada"):
-        status, answer = api("PUT", f"/grants/workspace/{path}", {"limits": {"images_per_day": 5}}, arn=arn)
-        assert (status, answer.get("id")) == (200, "iam-123456789012-user:ada"), answer
+        for method, body in (("PUT", {"limits": {"images_per_day": 5}}), ("DELETE", None)):
+            error = api.refused(method, f"/grants/workspace/{path}", body, arn=arn)
+            assert (error.code, "deploy limit" in error.message) == (ErrorCode.NOT_ALLOWED, True)
+
+
+def test_the_same_idempotency_key_again_changes_nothing(api: Api) -> None:
+    api("PUT", "/grants/member/U0ADA", {"role": "admin"})
+    once = {"idempotency_key": "confirm-1"}
+    api("PUT", "/grants/member/U0BOB", {"role": "artist"}, query=once)
+    api("DELETE", "/grants/member/U0BOB")
+    status, answer = api("PUT", "/grants/member/U0BOB", {"role": "artist"}, query=once)
+    assert (status, answer["role"]) == (200, None)
+    assert [entry["id"] for entry in api("GET", "/grants")[1]["entries"]] == ["U0ADA"]
+    assert api.refused("DELETE", "/grants/member/U0BOB", query={"once": "x"}).field == "once"
+
+
+def test_words_that_somebody_else_has_changed_are_not_put_back(api: Api) -> None:
+    api("PUT", "/words", {"words": ["boat", "cat"], "was": []})
+    error = api.refused("PUT", "/words", {"words": ["boat"], "was": []})
+    assert error.code is ErrorCode.ACCESS_CONFLICT
+    assert api("GET", "/words")[1] == {"words": ["boat", "cat"]}
+    assert api("PUT", "/words", {"words": [], "was": ["boat", "cat"]}) == (200, {"words": []})
 
 
 def test_a_role_of_ones_own_speaks_for_the_workspace_that_granted_it(api: Api) -> None:

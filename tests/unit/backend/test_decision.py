@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend_lambda.contract.access import Effect, Entry, Guardrail, Limits
+from backend_lambda.contract.access import Effect, Entry, Guardrail, Limits, standing
 from backend_lambda.contract.actions import Action
 from backend_lambda.contract.decision import Decision, Who, decide
 from backend_lambda.contract.subjects import SubjectKind
@@ -158,13 +158,13 @@ def test_who_is_allowed_holds_a_role_that_counts_and_means_them_and_no_deny(step
     mine = {"org": {who.org}, "workspace": {who.workspace}, "channel": {who.channel}, "member": {who.member}}
     mine["usergroup"] = set(who.usergroups)
     for rule in stored:
-        if rule.effect is Effect.DENY and rule.counts_at(now) and rule.id in mine[rule.kind]:
+        if rule.effect is Effect.DENY and not rule.has_ended(now) and rule.id in mine[rule.kind]:
             assert not decision.is_allowed
             assert decision.deny is not None
     if decision.grant is not None:
         assert decision.grant in stored
         assert decision.grant.role_arn is not None
-        assert decision.grant.counts_at(now)
+        assert not decision.grant.has_ended(now)
         assert decision.grant.id in mine[decision.grant.kind]
         assert not who.is_external or (decision.grant.kind, decision.grant.id) == (SubjectKind.MEMBER, who.member)
 
@@ -179,7 +179,7 @@ def test_taking_away_a_grant_never_lets_in_past_a_deny(steps: list[Step], who: W
     gone = stored[pick % len(stored)]
     rest = [rule for rule in stored if rule is not gone]
     mine = {who.org, who.workspace, who.channel, who.member, *who.usergroups}
-    if any(rule.effect is Effect.DENY and rule.counts_at(now) and rule.id in mine for rule in rest):
+    if any(rule.effect is Effect.DENY and not rule.has_ended(now) and rule.id in mine for rule in rest):
         assert not decide(rest, who, now).is_allowed
 
 
@@ -198,8 +198,9 @@ def test_another_deny_only_ever_takes_away(steps: list[Step], who: Who, extra: l
 def test_what_has_ended_is_as_if_it_had_never_been(steps: list[Step], who: Who, hours: int) -> None:
     stored, now = play(steps)
     later = now + timedelta(hours=hours)
-    standing = [rule for rule in stored if rule.ends_at is None or later < rule.ends_at]
-    assert decide(stored, who, later) == decide(standing, who, later)
+    before, after = decide(stored, who, later), decide(standing(stored, later), who, later)
+    assert (before.grant, before.deny, before.usergroup) == (after.grant, after.deny, after.usergroup)
+    assert (before.guardrail and before.guardrail.key) == (after.guardrail and after.guardrail.key)
 
 
 @settings(deadline=None)
@@ -215,7 +216,7 @@ def test_what_is_about_others_is_never_looked_at(steps: list[Step], who: Who) ->
 def test_a_channels_guardrail_holds_whoever_comes_and_whichever_grant_decides(steps: list[Step], who: Who) -> None:
     stored, now = play(steps)
     guardrail = decide(stored, who, now).guardrail
-    rails = [r for r in stored if r.guardrail is not None and r.id == who.channel and r.counts_at(now)]
+    rails = [r for r in stored if r.guardrail is not None and r.id == who.channel]
     assert ([guardrail] if guardrail else []) == rails
 
 
@@ -229,12 +230,12 @@ def test_the_sessions_usergroup_is_one_of_theirs_and_the_deciding_ones_first(ste
         for rule in stored
         if rule.kind is SubjectKind.USERGROUP
         and rule.effect is Effect.GRANT
-        and rule.counts_at(now)
         and rule.id in who.usergroups
         and rule.limits.images_per_day is not None
     }
-    if decision.grant is not None and decision.grant.kind is SubjectKind.USERGROUP:
-        assert decision.usergroup == decision.grant.id
+    granting = decision.grant.id if decision.grant and decision.grant.kind is SubjectKind.USERGROUP else ""
+    if granting and (granting in limiting or not limiting):
+        assert decision.usergroup == granting
     elif limiting:
         assert decision.usergroup in limiting
     else:
@@ -248,6 +249,22 @@ def test_of_several_usergroups_the_one_granted_first_decides() -> None:
     ]
     decision = decide(rules, Who("T1", "U1", usergroups=["S1", "S2"]), NOON + timedelta(days=1))
     assert (decision.usergroup, decision.grant) == ("S2", rules[1])
+
+
+def test_a_groups_limits_hold_beside_another_groups_role() -> None:
+    interns = entry(Step(Effect.GRANT, SubjectKind.USERGROUP, "S1", is_limiting=True), NOON)
+    designers = entry(Step(Effect.GRANT, SubjectKind.USERGROUP, "S2", role_arn=ROLES[0]), NOON)
+    decision = decide([designers, interns], Who("T1", "U1", usergroups=["S1", "S2"]), NOON)
+    assert (decision.grant, decision.usergroup) == (designers, "S1")
+
+
+def test_the_end_of_a_role_leaves_limits_and_guardrail() -> None:
+    channel = entry(
+        Step(Effect.GRANT, SubjectKind.CHANNEL, "C1", role_arn=ROLES[0], has_guardrail=True, lasts_hours=1), NOON
+    )
+    default = entry(Step(Effect.GRANT, SubjectKind.WORKSPACE, "T1", role_arn=ROLES[1]), NOON)
+    decision = decide([channel, default], Who("T1", "U1", channel="C1"), NOON + timedelta(hours=2))
+    assert (decision.grant, decision.guardrail) == (default, channel)
 
 
 def test_an_entry_without_a_role_only_limits() -> None:

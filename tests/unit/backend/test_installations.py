@@ -61,7 +61,26 @@ def test_whoever_installed_is_the_first_admin_however_often_it_is_told() -> None
         assert (record.member, record.principal, record.action) == (member, FUNCTION, "put_grant")
 
 
-@pytest.mark.parametrize("wrong", [{"tenant": "iam-1-ci"}, {"tenant": "T1#meta"}, {"member": ""}, {"member": "u1"}])
+def test_who_installs_in_one_workspace_is_no_admin_over_the_organisations() -> None:
+    backend = FakeBackend()
+    assert handle(backend, installed("E0ORG", "U0BOB"), installed("T0EASEL", "U0EVE", organisation="E0ORG")) == []
+    assert backend.access.read("T0EASEL").entries == ()
+    [entry] = backend.access.read("E0ORG").entries
+    assert entry.id == "U0BOB"
+
+
+def test_where_the_organisation_has_no_admin_the_workspaces_installer_is_its_first() -> None:
+    backend = FakeBackend()
+    assert handle(backend, installed("T0EASEL", "U0ADA", organisation="E0ORG")) == []
+    assert handle(backend, installed("E0ORG", "U0BOB")) == []
+    assert [entry.id for entry in backend.access.read("T0EASEL").entries] == ["U0ADA"]
+    assert [entry.id for entry in backend.access.read("E0ORG").entries] == ["U0BOB"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"organisation": "iam-1-ci"}, {"tenant": "iam-1-ci"}, {"tenant": "T1#meta"}, {"member": ""}, {"member": "u1"}],
+)
 def test_ids_that_are_not_slacks_are_no_installation(wrong: dict[str, str]) -> None:
     backend = FakeBackend()
     assert handle(backend, installed(**wrong)) == ["message-0"]

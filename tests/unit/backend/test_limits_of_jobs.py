@@ -23,7 +23,7 @@ from backend_lambda.usecases.finish_job import Completion, Outcome, finish_job
 from backend_lambda.usecases.read_limits import read_limits
 from backend_lambda.usecases.record_progress import record_progress
 from backend_lambda.usecases.refusals import FieldRefused, IdempotencyConflict, LimitReached, Refusal
-from backend_lambda.usecases.reserve_usage import FIRST_PACE
+from backend_lambda.usecases.reserve_usage import FIRST_PACE, LEAST_SECONDS
 from backend_lambda.usecases.submit_job import submit_job
 from backend_lambda.usecases.sweep_jobs import sweep_jobs
 from tests.fakes.backend import ADA, BOB, NOON, TINY, FakeBackend, ask, manifest_of
@@ -100,7 +100,7 @@ BOB_HERE = replace(BOB, channel="C1")
 def test_a_job_holds_what_it_took(backend: FakeBackend) -> None:
     limit(backend, images_per_day=7, jobs_at_once=2, gpu_seconds_per_day=600)
     record = backend.jobs.records[submit(backend, pictures=2).job_id]
-    estimate = 2 * 20 * PIXELS * FIRST_PACE / 1_000
+    estimate = LEAST_SECONDS * 1_000 + 2 * 20 * PIXELS * FIRST_PACE / 1_000
     assert set(record.holds) == {
         Count(CHANNEL, Measure.IMAGES, 2),
         Count(CHANNEL, Measure.GPU_MS, int(estimate) + 1),
@@ -235,7 +235,7 @@ def test_a_burst_reads_the_grants_once_and_nothing_is_refused_by_what_was_rememb
 def test_gpu_time_is_estimated_and_then_what_it_took(backend: FakeBackend) -> None:
     limit(backend, gpu_seconds_per_day=5)
     record = backend.jobs.records[submit(backend, pictures=4).job_id]
-    assert used(backend, Measure.GPU_MS) == pytest.approx(4 * 20 * PIXELS * FIRST_PACE / 1_000, abs=1)
+    assert used(backend, Measure.GPU_MS) == pytest.approx(250 + 4 * 20 * PIXELS * FIRST_PACE / 1_000, abs=1)
     backend.paint(record)
     finish_job(Completion(record.job_id, Outcome.COMPLETED), backend.ports)
     assert used(backend, Measure.GPU_MS) == 1_800
@@ -244,13 +244,13 @@ def test_gpu_time_is_estimated_and_then_what_it_took(backend: FakeBackend) -> No
     assert entry.pace == pytest.approx(1.8 / (4 * 20 * PIXELS / 1_000_000))
     # The next estimate is as good as the last job.
     submit(backend, "k2", pictures=4)
-    assert used(backend, Measure.GPU_MS) == pytest.approx(3_600, abs=1)
+    assert used(backend, Measure.GPU_MS) == pytest.approx(3_850, abs=1)
     refusal = refused(backend, pictures=4)
     assert refusal.message == (
-        "This channel has 1 of 5 GPU seconds left today; this needs about 2. Resets at 00:00 UTC."
+        "This channel has 1 of 5 GPU seconds left today; this needs about 3. Resets at 00:00 UTC."
     )
     assert refusal.limit is not None
-    assert refusal.limit.used == pytest.approx(3.6, abs=0.01)
+    assert refusal.limit.used == pytest.approx(3.85, abs=0.01)
 
 
 def test_more_time_than_was_estimated_is_counted_too(backend: FakeBackend) -> None:
@@ -265,8 +265,10 @@ def test_more_time_than_was_estimated_is_counted_too(backend: FakeBackend) -> No
 def test_even_the_smallest_job_takes_some_time(backend: FakeBackend) -> None:
     backend.catalog.add(CatalogEntry("tiny", "easel-tiny", TINY, pace=1e-9))
     limit(backend, gpu_seconds_per_day=1)
-    submit(backend, steps=1, width=64, height=64)
-    assert used(backend, Measure.GPU_MS) == 1
+    for number in range(3):
+        submit(backend, f"k{number}", steps=1, width=64, height=64)
+    assert used(backend, Measure.GPU_MS) == pytest.approx(3 * LEAST_SECONDS * 1_000, abs=3)
+    assert refused(backend, steps=1, width=64, height=64).limit is not None
 
 
 def test_an_endpoint_that_reports_nonsense_is_believed_no_more_than_an_hour(backend: FakeBackend) -> None:
@@ -316,6 +318,15 @@ def test_failed_gives_everything_back(all_limited: FakeBackend) -> None:
         finish_job(Completion(record.job_id, Outcome.FAILED), all_limited.ports)
     assert held(all_limited) == (0, 0, 0)
     assert all_limited.jobs.records[record.job_id].holds == ()
+
+
+def test_one_that_failed_on_the_way_keeps_the_time_it_had(all_limited: FakeBackend) -> None:
+    record = all_limited.jobs.records[submit(all_limited, pictures=3).job_id]
+    reserved = held(all_limited)[1]
+    record_progress(record.job_id, all_limited.report(record, 0), all_limited.ports)
+    all_limited.clock.go_on(timedelta(milliseconds=reserved - 100))
+    finish_job(Completion(record.job_id, Outcome.FAILED), all_limited.ports)
+    assert held(all_limited) == (0, reserved - 100, 0)
 
 
 def test_one_that_never_was_started_gives_everything_back(all_limited: FakeBackend) -> None:
@@ -469,7 +480,7 @@ def test_what_is_left_can_be_read(backend: FakeBackend) -> None:
     midnight = "2026-11-24T00:00:00Z"
     workspace = {"kind": "workspace", "id": "T0EASEL", "each_member": True, "resets_at": midnight}
     estimate = found["allowances"][1]["used"]
-    assert estimate == pytest.approx(4 * 20 * PIXELS * FIRST_PACE / 1_000_000, abs=0.001)
+    assert estimate == pytest.approx(0.25 + 4 * 20 * PIXELS * FIRST_PACE / 1_000_000, abs=0.001)
     assert found == {
         "allowances": [
             {"name": "images_per_day", "used": 4, "most": 9, **workspace},

@@ -19,8 +19,8 @@ from backend_lambda.usecases.finish_job import Completion, Outcome, finish_job
 from backend_lambda.usecases.read_job import read_job
 from backend_lambda.usecases.refusals import WordsBlocked
 from backend_lambda.usecases.submit_job import submit_job
-from backend_lambda.usecases.sweep_jobs import sweep_jobs
-from tests.fakes.backend import ADA, MALLORY, FakeBackend, ask
+from backend_lambda.usecases.sweep_jobs import FAILED, sweep_jobs
+from tests.fakes.backend import ADA, MALLORY, TIMING, FakeBackend, ask
 from tests.fakes.limiting import block, limiting, set_entries
 
 COUNTER = "T0EASEL|member#U0ADA|2026-11-23"
@@ -163,12 +163,31 @@ def test_in_the_end_the_sweeper_fails_what_nobody_could_look_at(backend: FakeBac
     backend.moderation.unavailable = 1_000
     with pytest.raises(ModerationUnavailable):
         finish(backend, painted)
-    backend.clock.go_on(timedelta(hours=3))
-    assert sweep_jobs(backend.ports, until=backend.clock.now() + timedelta(minutes=1)) == {"failed": 1}
+    time_is_up = painted.attempted_at + TIMING.queue + TIMING.invocation + TIMING.grace
+    sweeps = 0
+    while not backend.jobs.records[painted.job_id].state.is_final:
+        backend.clock.go_on(TIMING.postponement)
+        sweeps += sum(sweep_jobs(backend.ports, until=backend.clock.now() + timedelta(seconds=1)).values())
+        assert backend.clock.now() < time_is_up + timedelta(hours=2)
+    assert sweeps > 5 and backend.clock.now() >= time_is_up + TIMING.moderation
     failure = backend.jobs.records[painted.job_id].failure
     assert failure is not None
-    assert failure.code is JobFailureCode.MODERATED
+    assert failure.code is JobFailureCode.UNCHECKED
+    assert "refused" not in failure.message
     assert backend.pictures.below(painted.prefix) == set()
+    [event] = backend.bus.events
+    assert isinstance(event, JobFailed)
+
+
+def test_pictures_are_kept_until_the_moderation_answers_again(backend: FakeBackend, painted: JobRecord) -> None:
+    backend.moderation.unavailable = 4
+    with pytest.raises(ModerationUnavailable):
+        finish(backend, painted)
+    backend.clock.go_on(TIMING.queue + TIMING.invocation + TIMING.grace)
+    for _ in range(3):
+        assert sweep_jobs(backend.ports, until=backend.clock.now() + timedelta(seconds=1)) == {FAILED: 1}
+        backend.clock.go_on(TIMING.postponement)
+    assert sweep_jobs(backend.ports, until=backend.clock.now() + timedelta(seconds=1)) == {"succeeded": 1}
 
 
 def test_the_sweeper_still_asks(backend: FakeBackend, painted: JobRecord) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.training_events import TrainingFailed, TrainingProgressed
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import (
     AddPicture,
@@ -22,6 +23,7 @@ from backend_lambda.contract.trainings import (
 )
 from backend_lambda.ports import CatalogEntry
 from backend_lambda.usecases.add_picture import add_picture
+from backend_lambda.usecases.announce_training import _event, with_event
 from backend_lambda.usecases.blocked_words import put_words
 from backend_lambda.usecases.check_picture import check_picture
 from backend_lambda.usecases.create_training import MAX_OPEN_TRAININGS, create_training
@@ -291,6 +293,28 @@ def test_captions_together_fit_on_the_bus(fakes: FakeTrainings) -> None:
         for index in range(50):
             request = AddPicture(key=f"k{index}", filename="x", bytes=9, caption="€" * 1_900)
             add_picture(ADA, training.training_id, request, fakes.ports)
+
+
+def test_the_largest_training_fits_on_the_bus_and_into_its_table(fakes: FakeTrainings) -> None:
+    training = fakes.draft()
+    for index in range(75):
+        state = PictureState.REFUSED if index < 25 else PictureState.ACCEPTED
+        request = AddPicture(key=f"k{index}", filename="🎈" * 200, bytes=9, caption="é" * 390)
+        upload = add_picture(ADA, training.training_id, request, fakes.ports)
+        record = fakes.record(training)
+        added = record.picture(upload.picture_id)
+        assert added is not None
+        judged = added.model_copy(
+            update={"state": state, "sha256": "a" * 64, "look": "x" * 576, "message": "y" * 250, "same_as": "🎈" * 200}
+        )
+        fakes.store.save(record.with_picture(judged))
+    record = fakes.record(training)
+    told = with_event(record, TrainingProgressed, fakes.clock.now())
+    for _ in range(5):
+        told = with_event(told, TrainingFailed, fakes.clock.now())
+    event = _event(told, told.outbox[0])
+    assert len(event.model_dump_json().encode()) < 256 * 1024
+    assert len(told.model_dump_json().encode()) < 400 * 1024
 
 
 def ready(fakes: FakeTrainings, pictures: int = 3) -> Training:

@@ -11,14 +11,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
-from backend_lambda.contract.errors import JobFailureCode
+from backend_lambda.callers import Caller
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.ports import ModerationUnavailable, PublishFailed
 from backend_lambda.usage import Measure
+from backend_lambda.usecases.applicable_limits import applicable_limits
 from backend_lambda.usecases.delete_job import delete_job
 from backend_lambda.usecases.finish_job import Completion, Outcome, finish_job
 from backend_lambda.usecases.record_progress import record_progress
 from backend_lambda.usecases.refusals import IdempotencyConflict, LimitReached
+from backend_lambda.usecases.settle_job import UNSHOWN
 from backend_lambda.usecases.submit_job import submit_job
 from backend_lambda.usecases.sweep_jobs import sweep_jobs
 from tests.fakes.backend import ADA, BOB, FakeBackend, ask
@@ -33,7 +35,6 @@ LIMITS = [
         limiting("channel", "C1", images_per_day=8),
     ],
 ]
-MOST_IMAGES = 8
 
 
 class Died(BaseException):
@@ -50,6 +51,7 @@ class UsageLifecycle(RuleBasedStateMachine):
     def begin(self, limits: list[object]) -> None:
         self.backend = FakeBackend()
         self.handed_over = 0
+        self.most: dict[tuple[str, Measure], int] = {}
         set_entries(self.backend.access, *limits)  # type: ignore[arg-type]
 
     @rule(
@@ -58,9 +60,13 @@ class UsageLifecycle(RuleBasedStateMachine):
         pictures=st.integers(1, 4),
         caller=st.sampled_from(CALLERS),
     )
-    def submit(self, key: str, pictures: int, caller: object) -> object:
+    def submit(self, key: str, pictures: int, caller: Caller) -> object:
+        now = self.backend.clock.now()
+        for limit in applicable_limits(self.backend.access.read(caller.tenant).entries, caller, now).counted:
+            counter = limit.counter(caller, now), limit.name.measure
+            self.most[counter] = max(limit.most * limit.name.unit, self.most.get(counter, 0))
         try:
-            job = submit_job(caller, "tiny", ask(key=key, pictures=pictures), self.backend.ports)  # type: ignore[arg-type]
+            job = submit_job(caller, "tiny", ask(key=key, pictures=pictures), self.backend.ports)
         except (IdempotencyConflict, LimitReached, PublishFailed, Died):
             return multiple()
         return job.job_id
@@ -146,11 +152,22 @@ class UsageLifecycle(RuleBasedStateMachine):
         assert counted == dict(said)
 
     @invariant()
-    def never_too_many_pictures_and_never_less_than_nothing(self) -> None:
+    def never_less_than_nothing(self) -> None:
         for held in self.backend.jobs.counters.values():
             assert all(amount >= 0 for amount in held.values())
-            assert held.get(Measure.IMAGES, 0) <= MOST_IMAGES
-            assert held.get(Measure.JOBS, 0) <= 3
+
+    @invariant()
+    def never_more_than_the_counters_own_limit_ever_was(self) -> None:
+        """Of GPU time a job may take more than was reserved: what open jobs reserve is bounded."""
+        reserved: Counter[str] = Counter()
+        for record in self.backend.jobs.records.values():
+            for count in record.holds:
+                if not record.state.is_final and count.measure is Measure.GPU_MS:
+                    reserved[count.counter] += count.amount
+        for counter, held in self.backend.jobs.counters.items():
+            for measure in (Measure.IMAGES, Measure.JOBS):
+                assert held.get(measure, 0) <= self.most.get((counter, measure), 0)
+            assert reserved[counter] <= self.most.get((counter, Measure.GPU_MS), 0)
 
     @invariant()
     def what_has_ended_is_no_longer_under_way(self) -> None:
@@ -164,7 +181,7 @@ class UsageLifecycle(RuleBasedStateMachine):
     @invariant()
     def nobody_sees_what_the_moderation_refused(self) -> None:
         for record in self.backend.jobs.records.values():
-            if record.failure is not None and record.failure.code is JobFailureCode.MODERATED:
+            if record.failure is not None and record.failure.code in UNSHOWN:
                 assert record.pictures == ()
                 assert record.grid is None
             if record.state is JobState.SUCCEEDED:

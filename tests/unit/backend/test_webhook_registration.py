@@ -20,7 +20,7 @@ from backend_lambda.contract.webhooks import (
 from backend_lambda.usecases.delete_webhook import delete_webhook
 from backend_lambda.usecases.list_webhooks import list_webhooks
 from backend_lambda.usecases.refusals import FieldRefused, WebhookNotFound
-from backend_lambda.usecases.register_webhook import OVERLAP, register_webhook
+from backend_lambda.usecases.register_webhook import MAX_PREVIOUS, OVERLAP, register_webhook
 from tests.fakes.backend import ADA, BOB, MALLORY, NOON, FakeClock
 from tests.fakes.webhooks import FakeWebhooks
 
@@ -97,9 +97,38 @@ def test_the_same_url_again_is_the_same_webhook_with_a_new_secret(webhooks: Fake
     assert (again.failures, again.trouble, again.disabled_at) == (0, None, None)
     assert again.events == [EventName.JOB_FAILED]
     [record] = webhooks.store.records.values()
-    assert record.previous_secret is not None
-    assert webhooks.vault.open(record.previous_secret, ADA.tenant) == first.secret
-    assert record.previous_until == webhooks.clock.now() + OVERLAP
+    [previous] = record.previous
+    assert webhooks.vault.open(previous.secret, ADA.tenant) == first.secret
+    assert previous.until == webhooks.clock.now() + OVERLAP
+
+
+def signing(webhooks: FakeWebhooks) -> list[str]:
+    """The secrets that sign now."""
+    [record] = webhooks.store.records.values()
+    sealed = [record.secret, *(one.secret for one in record.previous if webhooks.clock.now() < one.until)]
+    return [webhooks.vault.open(one, ADA.tenant) for one in sealed]
+
+
+def test_repeating_after_a_lost_answer_keeps_the_secret_that_the_receiver_knows(webhooks: FakeWebhooks) -> None:
+    known = register(webhooks).secret
+    webhooks.clock.go_on(timedelta(days=30))
+    lost = register(webhooks).secret
+    webhooks.clock.go_on(timedelta(hours=1))
+    answered = register(webhooks).secret
+    assert signing(webhooks) == [answered, lost, known]
+    # Each for as long as it would without the repetition.
+    webhooks.clock.go_on(OVERLAP - timedelta(hours=1))
+    assert signing(webhooks) == [answered, lost]
+    webhooks.clock.go_on(timedelta(hours=1))
+    assert signing(webhooks) == [answered]
+    register(webhooks)
+    [record] = webhooks.store.records.values()
+    assert len(record.previous) == 1, "what has ended is forgotten"
+
+
+def test_of_very_many_repetitions_the_first_and_the_last_are_kept(webhooks: FakeWebhooks) -> None:
+    made = [register(webhooks).secret for _ in range(MAX_PREVIOUS + 5)]
+    assert signing(webhooks) == [*made[: -MAX_PREVIOUS - 1 : -1], made[0]]
 
 
 def test_two_who_register_the_same_url_at_once_both_hold_a_secret_that_verifies(webhooks: FakeWebhooks) -> None:
@@ -107,10 +136,7 @@ def test_two_who_register_the_same_url_at_once_both_hold_a_secret_that_verifies(
     for _ in range(2):
         webhooks.store.meanwhile = lambda: others.append(register(webhooks))
         mine = register(webhooks)
-        [record] = webhooks.store.records.values()
-        assert record.previous_secret is not None
-        kept = [webhooks.vault.open(sealed, ADA.tenant) for sealed in (record.secret, record.previous_secret)]
-        assert kept == [mine.secret, others[-1].secret]
+        assert signing(webhooks)[:2] == [mine.secret, others[-1].secret]
 
 
 def test_one_that_is_deleted_meanwhile_is_registered_anew(webhooks: FakeWebhooks) -> None:
@@ -119,7 +145,7 @@ def test_one_that_is_deleted_meanwhile_is_registered_anew(webhooks: FakeWebhooks
     again = register(webhooks)
     [record] = webhooks.store.records.values()
     assert webhooks.vault.open(record.secret, ADA.tenant) == again.secret
-    assert record.previous_secret is None
+    assert record.previous == ()
 
 
 @pytest.mark.parametrize(

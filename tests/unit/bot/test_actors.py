@@ -46,7 +46,8 @@ T1 = {"id": "T1"}
         (_press(T1, team_id="E2"), None, True),
         (_press(T1, "E1", team_id="E1"), "E1", True),
         (_press(T1, "E1", team_id="E2"), None, True),
-        (_press(None, "E1", team_id="T1"), "T1", False),
+        # Nobody says which workspace is asked: whoever it is may be of another company.
+        (_press(None, "E1", team_id="T1"), None, True),
         # A form opened in a shared channel: the workspace of the installation is in the view.
         ({**_press({"id": "T2"}, team_id="T2"), "view": {"app_installed_team_id": "T1"}}, "T2", True),
         # Events in channels that are not shared may name nobody's team.
@@ -67,6 +68,16 @@ T1 = {"id": "T1"}
         # The sender's workspace comes first in the envelope; the authorization names ours.
         ({**_event(is_ext_shared=True, user_team="T2"), "team_id": "T2"}, "T2", True),
         ({**_event(is_ext_shared=True, user_team="T1"), "team_id": "T2"}, "T1", False),
+        # An organisation's installation in a shared channel: the sender's workspace is no word about ours.
+        (
+            {
+                **_event(is_ext_shared=True, user_team="T2"),
+                "team_id": "T2",
+                "authorizations": [{"team_id": None, "enterprise_id": "E1"}],
+            },
+            None,
+            True,
+        ),
         ({}, None, True),
     ],
 )

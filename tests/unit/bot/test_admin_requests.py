@@ -45,14 +45,22 @@ def confirming(text: str, key: str = "confirm-1", member: str = "UADMIN", **fact
 def pressed(value: str, key: str = "confirm-1", member: str = "UADMIN", **facts: Any) -> Invocation:
     """A Confirm button that carries `value` was pressed."""
     given: dict[str, Any] = {"message_ts": f"{START - 20:.6f}", "response_url": URL, "command": value, **facts}
-    return Invocation(Kind.ADMIN_CONFIRMED, key, "T1", "C1", member, START, **given)
+    return Invocation(Kind.ADMIN_CONFIRMED, key, "T1", "C1", member, START, **{"actor_team": "T1", **given})
 
 
 def asking(text: str, key: str = "ask-1", member: str = "UADMIN", **facts: Any) -> Invocation:
     """A question was typed."""
     planned = plan(text)
     assert isinstance(planned, Look), planned
-    return Invocation(Kind.ADMIN, key, "T1", "C1", member, START, response_url=URL, command=planned.text, **facts)
+    return Invocation(
+        Kind.ADMIN,
+        key,
+        "T1",
+        "C1",
+        member,
+        START,
+        **{"response_url": URL, "actor_team": "T1", "command": planned.text, **facts},
+    )
 
 
 def text_of(view: Message) -> str:
@@ -144,11 +152,12 @@ def test_limits_of_nobody_are_gone_with_their_entry(stage: Stage) -> None:
     assert "Nothing is granted to <@U2> any more" in replaced(stage)
 
 
-def test_a_grant_that_has_ended_leaves_nothing_to_the_next(stage: Stage) -> None:
+def test_of_a_role_that_has_ended_the_guardrail_stays(stage: Stage) -> None:
     stage.access.grant("T1", "channel", "C2", "admin", ends_at=NOW, guardrail=Guardrail(actions=[Action.SEE]))
     stage.work(confirming("access limit <#C2> --images 5"))
     entry = stage.access.entry("T1", "grant#channel#C2")
-    assert entry is not None and entry.role is None and entry.guardrail is None and entry.ends_at is None
+    assert entry is not None and entry.role is None and entry.ends_at is None
+    assert entry.guardrail == Guardrail(actions=[Action.SEE]) and entry.limits.images_per_day == 5
 
 
 def test_revoking_takes_the_grant_or_the_deny(stage: Stage) -> None:
@@ -192,7 +201,8 @@ def test_who_has_no_grant_reads_that(stage: Stage) -> None:
 def test_a_guardrail_binds_admins_too(stage: Stage) -> None:
     stage.access.grant("T1", "channel", "C1", guardrail=Guardrail(actions=[Action.SEE]))
     stage.work(confirming("access grant <@U2> artist"))
-    assert "Your IAM role does not allow that" in replaced(stage)
+    assert "Your IAM role or this channel's guardrail does not allow that" in replaced(stage)
+    assert "another channel" in replaced(stage)
     assert stage.access.entry("T1", "grant#member#U2") is None
 
 
@@ -452,7 +462,7 @@ def test_why_tells_an_explicit_deny_of_the_role(stage: Stage) -> None:
 
 
 def limits(key: str = "limits-1", member: str = "U1") -> Invocation:
-    return Invocation(Kind.LIMITS, key, "T1", "C1", member, START, response_url=URL)
+    return Invocation(Kind.LIMITS, key, "T1", "C1", member, START, response_url=URL, actor_team="T1")
 
 
 def test_limits_are_those_of_the_caller_here(stage: Stage) -> None:

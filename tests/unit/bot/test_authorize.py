@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend_lambda.contract.access import Guardrail
+from backend_lambda.contract.access import Guardrail, standing
 from backend_lambda.contract.actions import Action
 from bot.invocation import Invocation
 from bot.ports.backend import Caller, Grant
@@ -96,7 +96,7 @@ def test_refusals_name_at_most_three_admins_and_none_that_is_denied_or_over(stag
     stage.access.deny("T1", "member", "UA0")
     stage.access.grant("T1", "member", "UA1", "admin", ends_at=now)
     assert "<@UA2>, <@UA3> or <@UA4> can grant you one." in refusal(stage)
-    assert admins_of(stage.access.entries("T1", ""), now) == ["UA2", "UA3", "UA4"]
+    assert admins_of(standing(stage.access.entries("T1", ""), now)) == ["UA2", "UA3", "UA4"]
 
 
 # ---------------------------------------------------------------- members of other companies
@@ -124,8 +124,7 @@ def test_a_channels_guardrail_is_the_session_policy_whichever_grant_decides(stag
     policy = json.loads(authorize(stage).grant.policy)
     [statement] = policy["Statement"]
     assert statement["Effect"] == "Allow" and statement["Action"] == "execute-api:Invoke"
-    api = API_ARN.rpartition(":")[2]
-    assert f"arn:aws:execute-api:*:*:{api}/POST/endpoints/tiny/jobs" in statement["Resource"]
+    assert f"arn:aws:execute-api:*:*:{API_ARN.rpartition(':')[2]}/POST/endpoints/tiny/jobs" in statement["Resource"]
     assert not any("grants" in arn or "endpoints/*" in arn for arn in statement["Resource"])
     assert authorize(stage, channel="C2").grant.policy == ""
 
@@ -217,6 +216,6 @@ def test_a_deny_or_a_doubt_never_lets_anybody_through(
     assert not any(entry.effect == "deny" for entry in standing)
     grants = {entry.kind: entry.role_arn for entry in standing if entry.role_arn}
     assert authorized.grant.role_arn in grants.values()
-    if "member" in grants or actor_team == "T9":
+    if "member" in grants or actor_team != "T1":
         assert authorized.grant.role_arn == grants["member"]
     assert Invocation.from_json(asked.to_json()) == asked

@@ -8,17 +8,24 @@ from typing import Any
 
 import pytest
 
-from bot.bot_tokens import LEASE_SECONDS, RENEW_BEFORE_SECONDS, BotTokens, Kept, OwnToken
+from bot.bot_tokens import RECHECK_SECONDS, RENEW_BEFORE_SECONDS, BotTokens, Kept, OwnToken
 from bot.installation import BotToken
 from bot.ports.slack import NotInstalled, SlackRefused, SlackUnavailable
+from bot.token_renewal import LEASE_SECONDS, STORE_PAUSES_SECONDS
 from tests.fakes.bot import FakeClock
-from tests.fakes.bot_installations import TOKEN_SECONDS, FakeInstallationStore, FakeSlackOAuth, installation
+from tests.fakes.bot_installations import (
+    GRACE_SECONDS,
+    TOKEN_SECONDS,
+    FakeInstallationStore,
+    FakeSlackOAuth,
+    installation,
+)
 
 
 class Place:
     """A store, Slack and a clock; any number of functions on them."""
 
-    def __init__(self, grace_seconds: float = 60.0) -> None:
+    def __init__(self, grace_seconds: float = GRACE_SECONDS) -> None:
         self.clock = FakeClock()
         self.store = FakeInstallationStore()
         self.oauth = FakeSlackOAuth(self.clock, grace_seconds)
@@ -138,12 +145,100 @@ def test_a_refresh_whose_answer_was_lost_loses_no_workspace(place: Place, asleep
             assert place.oauth.accepts(token)
             if token == place.stored().token and place.oauth.refreshes == 2:
                 break
-        place.clock.sleep(LEASE_SECONDS / 4)
+        place.clock.sleep(GRACE_SECONDS / 4)
     else:
         pytest.fail("the token was not renewed")
 
 
-def test_who_dies_between_slacks_answer_and_the_store_loses_no_workspace(place: Place) -> None:
+def test_after_a_lost_answer_another_function_repeats_the_refresh_at_once(place: Place) -> None:
+    """The refresh token that was used works for less time than a lease lasts."""
+    assert GRACE_SECONDS < LEASE_SECONDS
+    place.install()
+    place.clock.sleep(2 * TOKEN_SECONDS)
+    place.oauth.lost_answers = 1
+    with pytest.raises(SlackUnavailable):
+        place.function().token_for("T1", "")
+    token = place.function().token_for("T1", "")
+    assert token == place.stored().token and place.oauth.accepts(token)
+
+
+def test_a_function_in_haste_renews_only_what_has_ended(place: Place) -> None:
+    bot = place.install()
+    hasty = place.function(renews_early=False)
+    place.clock.sleep(TOKEN_SECONDS - RENEW_BEFORE_SECONDS)
+    assert hasty.token_for("T1", "") == bot.token and place.oauth.refreshes == 0
+    # The others do it, and their token is found.
+    renewed = place.function().token_for("T1", "")
+    place.clock.sleep(RECHECK_SECONDS)
+    assert hasty.token_for("T1", "") == renewed
+    place.clock.sleep(2 * TOKEN_SECONDS)
+    assert place.oauth.accepts(hasty.token_for("T1", "")) and place.oauth.refreshes == 2
+
+
+@pytest.mark.parametrize("asleep", [TOKEN_SECONDS - RENEW_BEFORE_SECONDS, 2 * TOKEN_SECONDS])
+def test_a_renewed_token_that_is_not_stored_at_once_is_stored_soon(place: Place, asleep: float) -> None:
+    place.install()
+    place.clock.sleep(asleep)
+    place.store.failing_renewals = len(STORE_PAUSES_SECONDS) - 1
+    token = place.function().token_for("T1", "")
+    assert token == place.stored().token and place.oauth.refreshes == 1 and place.oauth.accepts(token)
+
+
+@pytest.mark.parametrize("asleep", [TOKEN_SECONDS - RENEW_BEFORE_SECONDS, 2 * TOKEN_SECONDS])
+@pytest.mark.parametrize("outage", [RECHECK_SECONDS, LEASE_SECONDS + 1])
+def test_a_renewed_token_that_can_not_be_stored_is_used_and_stored_later(
+    place: Place, asleep: float, outage: float
+) -> None:
+    old = place.install()
+    place.clock.sleep(asleep)
+    place.store.failing_renewals = len(STORE_PAUSES_SECONDS)
+    tokens = place.function()
+    token = tokens.token_for("T1", "")
+    assert place.oauth.accepts(token) and place.stored() == old
+
+    # By now the refresh token that is stored is worth nothing.
+    place.clock.sleep(outage)
+    assert tokens.token_for("T1", "") == token == place.stored().token and place.oauth.refreshes == 1
+    assert place.function().token_for("T1", "") == token
+
+
+def test_a_token_that_can_not_be_stored_outlasts_somebody_elses_lease(place: Place) -> None:
+    place.install()
+    place.clock.sleep(2 * TOKEN_SECONDS)
+    place.store.failing_renewals = len(STORE_PAUSES_SECONDS)
+    tokens = place.function()
+    token = tokens.token_for("T1", "")
+    place.clock.sleep(LEASE_SECONDS + 1)
+    stored = place.store.find("T1", "")
+    assert stored is not None
+    assert place.store.lease(stored, "somebody", place.clock.now() + 20, place.clock.now())
+    assert tokens.token_for("T1", "") == token
+    place.clock.sleep(21)
+    assert tokens.token_for("T1", "") == token == place.stored().token and place.oauth.refreshes == 1
+
+
+def test_a_token_that_somebody_else_has_stored_meanwhile_counts(place: Place) -> None:
+    bot = place.install()
+    place.clock.sleep(TOKEN_SECONDS - RENEW_BEFORE_SECONDS)
+    place.store.failing_renewals = len(STORE_PAUSES_SECONDS)
+    tokens = place.function()
+    assert tokens.token_for("T1", "") != bot.token
+    place.clock.sleep(RECHECK_SECONDS)
+    anew = place.install()
+    assert tokens.token_for("T1", "") == anew.token == place.stored().token
+
+
+def test_while_the_token_is_good_a_refusal_to_renew_stops_nothing(place: Place) -> None:
+    bot = place.install()
+    place.clock.sleep(TOKEN_SECONDS - RENEW_BEFORE_SECONDS)
+    place.oauth.refusal = "bad_client_secret"
+    assert place.function().token_for("T1", "") == bot.token
+    place.oauth.refusal = None
+    assert place.function().token_for("T1", "") != bot.token, "nobody waits for a lease"
+
+
+def test_who_dies_between_slacks_answer_and_the_store_loses_no_workspace_in_the_grace_period() -> None:
+    place = Place(grace_seconds=LEASE_SECONDS * 2)
     place.install()
     place.clock.sleep(TOKEN_SECONDS - RENEW_BEFORE_SECONDS)
     stored = place.store.find("T1", "")

@@ -37,9 +37,9 @@ class Slack:
         assert self.store.save(installation(team, enterprise, self.clock.now(), bot))
         return bot
 
-    def event(self, kind: Kind, team: str = "T1", enterprise: str = "", value: str = "") -> Invocation:
+    def event(self, kind: Kind, team: str = "T1", enterprise: str = "") -> Invocation:
         """That happens now."""
-        return Invocation(kind, "k", team, "", "", float(int(self.clock.now())), value=value, enterprise=enterprise)
+        return Invocation(kind, "k", team, "", "", float(int(self.clock.now())), enterprise=enterprise)
 
     def is_installed(self, team: str = "T1", enterprise: str = "") -> bool:
         """Whether there are tokens."""
@@ -79,6 +79,21 @@ def test_an_event_from_before_does_not_end_a_new_installation(slack: Slack, seco
     for event in [*events, *events]:
         end_installation(slack.deps, event)
     stored = slack.store.find("T1", "")
+    assert stored is not None and stored.installation.bot == new
+
+
+@pytest.mark.parametrize(("team", "enterprise"), [("T1", ""), ("T1", "E1"), ("", "E1")])
+def test_an_event_from_before_with_a_late_stamp_does_not_end_a_new_installation(
+    slack: Slack, team: str, enterprise: str
+) -> None:
+    old = slack.install(team, enterprise)
+    slack.oauth.uninstall(old.token)
+    slack.clock.sleep(10)
+    new = slack.install(team, enterprise)
+    slack.clock.sleep(60)
+    for kind in KINDS:
+        end_installation(slack.deps, slack.event(kind, team, enterprise))
+    stored = slack.store.find(team, enterprise)
     assert stored is not None and stored.installation.bot == new
 
 
@@ -127,17 +142,17 @@ def test_an_organisation_and_its_workspaces_end_apart(slack: Slack) -> None:
     slack.install("T1", "E1")
     slack.clock.sleep(100)
     slack.oauth.uninstall(everywhere.token)
-    end_installation(slack.deps, slack.event(Kind.UNINSTALLED, "T1", "E1", value="org"))
+    end_installation(slack.deps, slack.event(Kind.UNINSTALLED, "T1", "E1"))
     assert slack.is_installed("T1", "E1") and not slack.is_installed("", "E1")
 
 
-def test_an_event_that_names_the_wrong_one_ends_the_one_that_has_ended(slack: Slack) -> None:
+def test_of_the_two_that_an_event_may_be_about_the_one_ends_that_has_ended(slack: Slack) -> None:
     slack.install("", "E1")
     own = slack.install("T1", "E1")
     slack.clock.sleep(2)
     slack.oauth.uninstall(own.token)
     for kind in KINDS:
-        end_installation(slack.deps, slack.event(kind, "T1", "E1", value="org"))
+        end_installation(slack.deps, slack.event(kind, "T1", "E1"))
     stored = slack.store.find("T1", "E1")
     assert stored is not None and stored.installation.is_org_wide
 
@@ -179,8 +194,8 @@ def test_a_token_that_is_renewed_meanwhile_is_judged_anew(slack: Slack) -> None:
             if self.left > 0:
                 self.left -= 1
                 now = float(next(renewals))
-                assert self.lease(stored, "x", 1.0, 0.0)
-                assert self.renew(stored, "x", BotToken(f"renewed-{now}", "r", 1.0))
+                lease = self.lease(stored, "x", 1.0, 0.0)
+                assert lease is not None and self.renew(lease, BotToken(f"renewed-{now}", "r", 1.0))
             return super().remove(stored)
 
     store = Restless()
@@ -188,7 +203,7 @@ def test_a_token_that_is_renewed_meanwhile_is_judged_anew(slack: Slack) -> None:
     end_installation(slack.deps_on(store), slack.event(Kind.UNINSTALLED))
     assert not slack.is_installed()
 
-    slack.install()
+    slack.oauth.uninstall(slack.install().token)
     slack.clock.sleep(100)
     store.left = 100
     with pytest.raises(ChangedMeanwhile):

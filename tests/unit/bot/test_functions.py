@@ -9,9 +9,14 @@ from typing import Any
 
 import pytest
 
+from bot.aws.slack_secret import SlackSecret
+from bot.bot_tokens import RENEW_BEFORE_SECONDS, BotTokens
 from bot.handlers.sqs_batch import handle_batch
 from bot.logs import JsonFormatter
-from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings
+from bot.token_renewal import TokenRenewal
+from bot.wiring import InstallSettings, ResultsSettings, SettingsMissing, SlackSettings, WorkerSettings, wire_slack
+from tests.fakes.bot import FakeClock
+from tests.fakes.bot_installations import TOKEN_SECONDS, FakeInstallationStore, FakeSlackOAuth, installation
 
 FOR_TOKENS = {"SLACK_SECRET_ARN", "INSTALLATIONS_TABLE", "TOKENS_KEY_ARN"}
 REQUIRED = {
@@ -24,6 +29,7 @@ REQUIRED = {
         "API_ARN",
         "DEFAULT_ENDPOINT",
         "PICTURES_BUCKET",
+        "ADMITTED_WORKSPACES",
     },
     ResultsSettings: {*FOR_TOKENS, "BOT_TABLE", "PICTURES_BUCKET"},
     InstallSettings: {*FOR_TOKENS, "EVENT_BUS", "ADMITTED_WORKSPACES"},
@@ -39,10 +45,36 @@ def test_everything_that_is_missing_is_named_at_once(settings: Any) -> None:
     assert read.tokens.slack_api_url == "https://slack.com/api/" and read.tokens.tokens_key_arn == "<TOKENS_KEY_ARN>"
 
 
-def test_nobody_may_install_where_the_list_is_empty() -> None:
-    given = dict.fromkeys(REQUIRED[InstallSettings], "x")
-    for text, admitted in (("", set()), (" T1, E2 ,,", {"T1", "E2"}), ("*", {"*"})):
-        assert InstallSettings.from_environment({**given, "ADMITTED_WORKSPACES": text}).admitted == admitted
+@pytest.mark.parametrize("settings", [WorkerSettings, InstallSettings])
+def test_the_list_of_workspaces_may_be_empty_and_not_left_out(settings: Any) -> None:
+    given = dict.fromkeys(REQUIRED[settings], "x")
+    assert settings.from_environment({**given, "ADMITTED_WORKSPACES": ""}).admitted == ""
+    with pytest.raises(SettingsMissing, match="ADMITTED_WORKSPACES"):
+        settings.from_environment({name: "x" for name in given if name != "ADMITTED_WORKSPACES"})
+
+
+def test_the_function_in_haste_renews_no_token_that_is_still_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    wired: list[BotTokens] = []
+
+    def build(deps: object, signing_secret: str, tokens: BotTokens, api_url: str) -> object:
+        wired.append(tokens)
+        return object()
+
+    secret = SlackSecret("s" * 32, client_id="1.2", client_secret="c")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr("bot.slack_app.build_app", build)
+    monkeypatch.setattr("bot.aws.slack_secret.read_slack_secret", lambda arn: secret)
+    wire_slack(dict.fromkeys(REQUIRED[SlackSettings], "x"))
+    [tokens] = wired
+    clock = FakeClock()
+    store, oauth = FakeInstallationStore(), FakeSlackOAuth(clock)
+    monkeypatch.setattr(tokens, "_store", store)
+    monkeypatch.setattr(tokens, "_clock", clock)
+    monkeypatch.setattr(tokens, "_renewal", TokenRenewal(store, oauth, clock))
+    bot = oauth.issue()
+    store.save(installation(installed_at=clock.now(), bot=bot))
+    clock.sleep(TOKEN_SECONDS - RENEW_BEFORE_SECONDS)
+    assert tokens.token_for("T1", "") == bot.token and oauth.refreshes == 0
 
 
 class SomeRetries:

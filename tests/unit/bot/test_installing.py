@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from dataclasses import replace
@@ -13,8 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.admission import Admission
+from bot.aws.eventbridge_announcer import EventBridgeAnnouncer
+from bot.aws.signed_json import SignedJson
 from bot.install.flow import InstallPorts, Problem
 from bot.install.gateway import InstallGateway
+from bot.ports.slack import SlackRefused, SlackUnavailable
 from commands.manifest import BOT_SCOPES, manifest
 from commands.sentences import Trouble
 from commands.sentences_install import install_trouble
@@ -47,7 +52,7 @@ class Browser:
             oauth=self.oauth,
             announcer=self.announcer,
             clock=self.clock,
-            admitted=frozenset({"T1", "E1"}),
+            admission=Admission(frozenset({"T1", "E1"})),
             client_id="1.2",
             slack_api_url="https://slack.com/api/",
         )
@@ -199,9 +204,36 @@ def test_who_is_not_admitted_gets_nothing_and_the_app_is_taken_out_again(browser
         browser.back(code=browser.code(team="T9", enterprise="E1"), state=browser.begin()["state"])["statusCode"] == 200
     )
 
-    nobody, anybody = Browser(admitted=frozenset()), Browser(admitted=frozenset({"*"}))
+    nobody, anybody = Browser(admission=Admission(frozenset())), Browser(admission=Admission(frozenset({"*"})))
     assert nobody.back(code=nobody.code(), state=nobody.begin()["state"])["statusCode"] == 403
     assert anybody.back(code=anybody.code(team="T9"), state=anybody.begin()["state"])["statusCode"] == 200
+
+
+@pytest.mark.parametrize("failure", [SlackUnavailable("TimeoutError"), SlackRefused("client_id_token_mismatch")])
+def test_where_slack_does_not_take_the_app_out_again_the_page_and_the_log_say_so(
+    browser: Browser, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(token: str) -> None:
+        raise failure
+
+    monkeypatch.setattr(browser.oauth, "uninstall", fail)
+    answer = browser.back(code=browser.code(team="T9"), state=browser.begin()["state"])
+    assert answer["statusCode"] == 403 and "Remove Easel in Slack" in text_of(answer) and "T9" in text_of(answer)
+    assert browser.store.rows == {} and browser.announcer.announced == []
+    [logged] = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
+    assert (logged["workspace"], logged["code"]) == ("T9", str(failure))
+
+
+def test_loading_the_last_page_once_more_does_not_say_that_easel_is_not_installed(browser: Browser) -> None:
+    query = {"code": browser.code(), "state": browser.begin()["state"]}
+    began_with = browser.cookie
+    assert "Easel is installed" in text_of(browser.back(**query))
+    for cookie in ("", began_with):
+        again = browser.get("/slack/oauth_redirect", query, cookie)
+        assert again["statusCode"] == 400 and "This attempt changed nothing" in text_of(again)
+        assert "If you have just installed Easel, you are done" in text_of(again)
+        assert "not installed" not in text_of(again)
+    assert len(browser.announcer.announced) == 1
 
 
 def test_a_deployment_without_a_client_id_says_so() -> None:
@@ -274,3 +306,13 @@ def test_nothing_that_slack_sends_becomes_markup(name: str, sentence: str) -> No
     assert Tags(installed_page(name, False)).tags == Tags(installed_page("Acme", False)).tags
     page, plain = (failed_page(Trouble(text, text, "r1"), "https://x/") for text in (sentence, "plain"))
     assert Tags(page).tags == Tags(plain).tags
+
+
+def test_a_workspaces_announcement_names_its_organisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    sent: list[Any] = []
+    monkeypatch.setattr(SignedJson, "call", lambda self, operation, body: sent.extend(body["Entries"]) or {})
+    for one in (installation("T1"), installation("T1", "E1"), installation("", "E1")):
+        EventBridgeAnnouncer("bus").announce(one)
+    details = [json.loads(entry["Detail"]) for entry in sent]
+    assert [(one["tenant"], one["organisation"]) for one in details] == [("T1", None), ("T1", "E1"), ("E1", None)]

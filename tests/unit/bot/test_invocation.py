@@ -38,7 +38,7 @@ def test_it_survives_the_queue(invocation: Invocation) -> None:
     assert "hooks.slack" not in repr(invocation)
 
 
-@pytest.mark.parametrize(("actor_team", "is_external"), [("", False), ("T1", False), ("T2", True), ("E1", True)])
+@pytest.mark.parametrize(("actor_team", "is_external"), [("", True), ("T1", False), ("T2", True), ("E1", True)])
 def test_whoever_belongs_elsewhere_is_external(actor_team: str, is_external: bool) -> None:
     assert Invocation(Kind.PAINT, "k", "T1", "C1", "U1", 1.0, actor_team=actor_team).is_external is is_external
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.origin import enterprise_of, is_org_wide, team_of
+from bot.origin import enterprise_of, team_of
 
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "command": ({"team_id": "T1"}, "T1", ""),
@@ -26,7 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
             "user": {"id": "W1", "team_id": "T1"},
             "is_enterprise_install": True,
         },
-        "T1",
+        "",
         "E1",
     ),
     "form from a shared channel": (
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "form of an organisation's installation": (
         {"team": None, "user": {"team_id": "T1"}, "view": {"app_installed_team_id": "E1"}, "enterprise": {"id": "E1"}},
-        "T1",
+        "",
         "E1",
     ),
     "event": ({"team_id": "T1", "authorizations": [{"team_id": "T1", "enterprise_id": None}]}, "T1", ""),
@@ -50,6 +50,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         "T1",
         "E1",
     ),
+    "event of somebody else in a shared channel": (
+        {"team_id": "T2", "is_ext_shared_channel": True, "authorizations": [{"team_id": None, "enterprise_id": "E1"}]},
+        "",
+        "E1",
+    ),
     "organisation's uninstallation": ({"team_id": None, "enterprise_id": "E1"}, "", "E1"),
     "nonsense": ({"team_id": "E1", "team": "T1", "authorizations": [None]}, "", ""),
 }
@@ -59,12 +64,6 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_where_a_request_comes_from(name: str) -> None:
     body, team, enterprise = CASES[name]
     assert (team_of(body), enterprise_of(body)) == (team, enterprise)
-
-
-def test_whose_installation_is_asked() -> None:
-    assert is_org_wide({"is_enterprise_install": "true"}) and is_org_wide({"is_enterprise_install": True})
-    assert is_org_wide({"authorizations": [{"is_enterprise_install": True}], "is_enterprise_install": False})
-    assert not is_org_wide({"is_enterprise_install": "false"}) and not is_org_wide({})
 
 
 JSON = st.recursive(
@@ -79,4 +78,3 @@ NAMES = ["team", "team_id", "enterprise", "enterprise_id", "authorizations", "vi
 @given(body=st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_whatever_the_body_is_the_answer_is_an_id_or_nothing(body: dict[str, Any]) -> None:
     assert team_of(body) in {"", "T1"} and enterprise_of(body) in {"", "E1"}
-    assert is_org_wide(body) is False

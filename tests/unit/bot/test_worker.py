@@ -154,8 +154,13 @@ def test_an_endpoint_that_does_not_exist_lists_those_that_do(stage: Stage) -> No
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (403, {"code": "not_allowed"}, "admin"),
+        (403, {"code": "not_allowed"}, "<@UADMIN> can grant you one that does"),
         (422, {"code": "invalid_request", "field": "steps", "given": "150", "allowed": "1 to 50"}, "`--steps`"),
+        (
+            422,
+            {"code": "invalid_request", "field": "steps", "message": "This channel allows at most 30 steps."},
+            "channel",
+        ),
         (503, {"code": "endpoint_unavailable"}, "no work"),
         (409, {"code": "idempotency_conflict"}, "Reference"),
         (418, {"code": "teapot"}, "Reference"),
@@ -186,6 +191,23 @@ def test_what_nobody_foresaw_is_tried_again_and_told_at_last(stage: Stage) -> No
     [posted] = stage.slack.messages
     assert posted.says("Something went wrong") and posted.says("Reference") and posted.button_value(RETRY)
     assert stage.store.get("request#command-1").data["gave_up"]  # type: ignore[union-attr]
+
+
+def test_a_grant_that_ends_between_two_tries_leaves_no_placeholder_waiting(stage: Stage) -> None:
+    submit = stage.api.submit_job
+
+    def fail(*args: object) -> None:
+        raise ApiUnavailable("HTTP 500")
+
+    stage.api.submit_job = fail  # type: ignore[assignment, method-assign]
+    assert not stage.work(painting(), message_id="m", receives=1)
+    stage.api.submit_job = submit  # type: ignore[method-assign]
+    stage.access.tenants["T1"].pop("grant#workspace#T1")
+
+    assert stage.work(painting(), message_id="m", receives=2)
+
+    [posted] = stage.slack.messages
+    assert posted.says("no permission") and not posted.says("Queued") and stage.api.jobs == {}
 
 
 def test_a_result_that_overtakes_the_workers_own_status_stays(stage: Stage) -> None:
@@ -459,7 +481,7 @@ def test_dying_at_any_call_of_a_picture_button_posts_one(stage: Stage, at: int, 
 
 
 def test_the_list_of_models_is_refreshed_for_the_form(stage: Stage) -> None:
-    assert stage.work(Invocation(Kind.REFRESH_MODELS, "models-1", "T1", "C1", "U1", stage.clock.now()))
+    assert stage.work(Invocation(Kind.REFRESH_MODELS, "models-1", "T1", "C1", "U1", stage.clock.now(), actor_team="T1"))
 
     record = stage.store.get("models#T1")
     assert record is not None and [model["name"] for model in record.data["models"]] == ["tiny", "large"]

@@ -366,6 +366,11 @@ def test_a_moderated_picture_is_not_tried_again() -> None:
     assert not job_trouble("moderated", "r1").can_retry
 
 
+def test_a_picture_that_could_not_be_checked_was_not_refused() -> None:
+    trouble = job_trouble("unchecked", "r1")
+    assert trouble.can_retry and trouble.reference == "r1" and "did not answer" in trouble.sentence
+
+
 def test_messages_survive_the_table() -> None:
     view = access_list([_entry(role="admin")], NOW)
     assert Message.from_json(json.loads(json.dumps(view.to_json()))) == view

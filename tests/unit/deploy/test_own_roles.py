@@ -72,16 +72,6 @@ def test_the_trust_policy_names_the_worker_and_the_workspace(
     )
 
 
-def test_an_org_changes_the_external_id_alone(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = printed(capsys, monkeypatch, "trust-policy", "--workspace", "T1")
-    of_org = printed(capsys, monkeypatch, "trust-policy", "--workspace", "T1", "--org", "E1")
-    assert of_org["Statement"][0]["Condition"]["StringEquals"].pop("sts:ExternalId") == "E1"
-    plain["Statement"][0]["Condition"]["StringEquals"].pop("sts:ExternalId")
-    assert of_org == plain
-
-
 def test_the_stack_is_named_before_or_after_the_verb(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +103,7 @@ def test_models_narrow_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     [
         (["trust-policy", "--workspace", "acme"], "workspace"),
         (["trust-policy", "--workspace", "T1*"], "workspace"),
-        (["trust-policy", "--workspace", "T1", "--org", "T2"], "org"),
+        (["trust-policy", "--workspace", "E1"], "workspace"),
         (["role-policy", "--role", "artist", "--models", "tiny,*"], "endpoint"),
         (["trust-policy", *(word for n in range(90) for word in ("--workspace", f"T0123ABC{n}"))], "several roles"),
     ],
@@ -125,12 +115,10 @@ def test_what_makes_no_policy_is_said_in_one_sentence(
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.text(max_size=12) | st.from_regex(r"T[A-Z0-9]{1,12}", fullmatch=True), max_size=12), st.text(max_size=6)
-)
-def test_no_policy_has_a_wildcard_that_was_put_in(workspaces: list[str], org: str) -> None:
+@given(st.lists(st.text(max_size=12) | st.from_regex(r"T[A-Z0-9]{1,12}", fullmatch=True), max_size=12))
+def test_no_policy_has_a_wildcard_that_was_put_in(workspaces: list[str]) -> None:
     try:
-        policy = trust_policy(WORKER, workspaces, org)
+        policy = trust_policy(WORKER, workspaces)
     except NoSuchPolicy:
         return
     text = json.dumps(policy)
@@ -140,7 +128,7 @@ def test_no_policy_has_a_wildcard_that_was_put_in(workspaces: list[str], org: st
     }
     named = policy["Statement"][0]["Condition"]["StringEquals"]["aws:RequestTag/workspace"]
     assert set(named if isinstance(named, list) else [named]) == set(workspaces)
-    assert not set("*?$") & set("".join(workspaces) + org)
+    assert not set("*?$") & set("".join(workspaces))
 
 
 def test_the_apis_arn_takes_account_and_partition_from_the_worker() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from backend_lambda.lora_record import UPLOAD_LIFETIME, file_key, upload_key
 from backend_lambda.webhooks.retries import TRIES, WAITS
 from deploy.cloudformation import TEMPLATE
 
@@ -75,6 +76,21 @@ def test_every_working_queue_has_a_dead_letter_queue_with_an_alarm(resources: di
         if isinstance(dimension["Value"], dict) and "Fn::GetAtt" in dimension["Value"]
     }
     assert dead <= watched
+
+
+def test_what_the_bus_can_not_deliver_is_kept(resources: dict[str, Any]) -> None:
+    admitted = {
+        (str(statement["Resource"]["Fn::GetAtt"][0]), str(statement["Condition"]["ArnEquals"]["aws:SourceArn"][key][0]))
+        for policy in of_type(resources, "AWS::SQS::QueuePolicy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+        for key in statement.get("Condition", {}).get("ArnEquals", {}).get("aws:SourceArn", {})
+    }
+    rules = of_type(resources, "AWS::Events::Rule")
+    # A lost report of progress is followed by the next one.
+    for name in set(rules) - {"ProgressRule"}:
+        for target in rules[name]["Properties"]["Targets"]:
+            assert (str(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0]), name) in admitted, name
 
 
 def test_a_queue_waits_six_times_as_long_as_its_function_may_run(resources: dict[str, Any]) -> None:
@@ -184,3 +200,22 @@ def test_whoever_notes_an_endpoints_pace_can_change_nothing_else_of_it(resources
         assert statement["Action"] == ["dynamodb:UpdateItem"]
         attributes = statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
         assert attributes == ["name", "paced_jobs", "paced_ms", "paced_work"]
+
+
+def test_tables_are_encrypted_restorable_and_kept(resources: dict[str, Any]) -> None:
+    for name, table in of_type(resources, "AWS::DynamoDB::Table").items():
+        properties = table["Properties"]
+        assert properties["SSESpecification"]["SSEEnabled"], name
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], name
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_uploads_expire_when_their_names_do(resources: dict[str, Any]) -> None:
+    [rule] = [
+        rule
+        for rule in resources["PicturesBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+        if rule.get("Prefix") == upload_key("", "").split("/")[0] + "/"
+    ]
+    assert rule["Status"] == "Enabled"
+    assert timedelta(days=rule["ExpirationInDays"]) == UPLOAD_LIFETIME
+    assert not file_key("T1", "trn-1").startswith(rule["Prefix"])

@@ -25,6 +25,7 @@ CARD = ModelCard(
     max_steps=50,
     max_pixels=128 * 128,
 )
+A_LORA = {"name": "mascot", "bucket": "pictures", "key": "k", "sha256": "0" * 64, "bytes": 9, "weight": 1.0}
 
 
 def refusal(body: Any, **options: Any) -> str:
@@ -64,6 +65,11 @@ def test_reads_a_request() -> None:
         ({"version": 2}, "version is 2; it must be 1."),
         ({"output": {"bucket": "pictures"}}, "output.prefix is missing."),
         ({"output": {"bucket": "pictures", "prefix": "/etc/"}}, "output.prefix is '/etc/'; it must be of the form"),
+        ({"loras": [A_LORA | {"weight": 2.5}]}, "loras.0.weight is 2.5; it must be at most 2"),
+        ({"loras": [A_LORA | {"sha256": "00"}]}, "loras.0.sha256 is '00'; it must be of the form"),
+        ({"loras": [A_LORA] * 5}, "loras has 5 entries; at most 4 are allowed."),
+        ({"loras": [A_LORA | {"bytes": 2**40}]}, "loras.0.bytes is 1099511627776; it must be at most 536870912."),
+        ({"loras": [{"name": "x"}]}, "loras.0.bucket is missing."),
         ({"job_id": "../x"}, "job_id is '../x'; it must be of the form"),
     ],
 )

@@ -57,6 +57,31 @@ def test_keeps_every_pixel_and_says_how_it_was_made() -> None:
     assert "bucket" not in info["easel"]
 
 
+def test_names_its_loras_as_image_tools_do_and_not_where_they_are() -> None:
+    loras = [
+        {
+            "name": name,
+            "bucket": "secret",
+            "key": "tenants/t/loras/1",
+            "sha256": digit * 64,
+            "bytes": 9,
+            "weight": weight,
+        }
+        for name, digit, weight in (("mascot", "a", 0.8), ("ink-style", "b", -1))
+    ]
+    _, info = read(encode_png(PIXELS, a_request(prompt="a circle", negative_prompt="fog", loras=loras), [7], ORIGIN))
+    lines = info["parameters"].split("\n")
+    assert lines[:2] == ["a circle <lora:mascot:0.8> <lora:ink-style:-1>", "Negative prompt: fog"]
+    assert json.loads(info["easel"])["prompt"] == "a circle"
+    assert json.loads(info["easel"])["loras"] == [
+        {"name": "mascot", "sha256": "a" * 64, "weight": 0.8},
+        {"name": "ink-style", "sha256": "b" * 64, "weight": -1.0},
+    ]
+    assert "secret" not in info["easel"]
+    _, without = read(encode_png(PIXELS, a_request(), [7], ORIGIN))
+    assert "lora" not in without["easel"] + without["parameters"]
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200))
 def test_any_prompt_survives(prompt: str) -> None:
     _, info = read(encode_png(PIXELS, a_request(prompt=prompt), [7], ORIGIN))

@@ -23,9 +23,12 @@ from endpoint.serving.app import Phase, Serving, create_app
 from endpoint.serving.checkpoint import Checkpoint
 from endpoint.serving.errors import InvocationFailed
 from endpoint.serving.load_model import load_engine
+from endpoint.serving.loras.files import LoraFiles
+from endpoint.serving.loras.library import LoraLibrary
 from endpoint.serving.painter import Painter
 from endpoint.serving.png import Origin
 from endpoint.serving.settings import ServingSettings
+from tests.fakes.fake_lora_source import FakeLoraSource
 from tests.fakes.fake_picture_store import FakePictureStore
 from tests.fakes.generate_requests import a_request, request_fields
 from tests.fakes.random_checkpoint import random_stable_diffusion, save
@@ -45,10 +48,12 @@ def store() -> FakePictureStore:
 
 
 @pytest.fixture
-def serving(checkpoint: Checkpoint, store: FakePictureStore) -> Iterator[Serving]:
+def serving(checkpoint: Checkpoint, store: FakePictureStore, tmp_path: Path) -> Iterator[Serving]:
     settings = ServingSettings.from_environment({"EASEL_THREADS": "1"})
     executor = ThreadPoolExecutor(8)
-    painter = Painter(load_engine(checkpoint, settings), store, Origin(checkpoint, {}), executor, 0.02)
+    engine = load_engine(checkpoint, settings)
+    loras = LoraLibrary(LoraFiles(tmp_path / "loras", 1_000_000, FakeLoraSource()), engine.read_lora, 1_000_000)
+    painter = Painter(engine, store, Origin(checkpoint, {}), executor, 0.02, loras)
     serving = Serving()
     serving.ready(painter, checkpoint.card)
     yield serving

@@ -161,6 +161,9 @@ def _check_file_input(check: BlockChecker, element: dict[str, Any], pointer: str
     most = element.get("max_files")
     if most is not None and not (isinstance(most, int) and 1 <= most <= MAX_FILES):
         check.fault(f"{pointer}/max_files", f"must be between 1 and {MAX_FILES}")
+    types = element.get("filetypes")
+    if types is not None and not (isinstance(types, list) and types and all(isinstance(each, str) for each in types)):
+        check.fault(f"{pointer}/filetypes", "must be a list of file extensions")
 
 
 def _check_confirm(check: BlockChecker, confirm: Any, pointer: str) -> None:

@@ -106,6 +106,9 @@ def _check_rich_text(check: BlockChecker, block: dict[str, Any], pointer: str) -
 
 
 def _check_table(check: BlockChecker, block: dict[str, Any], pointer: str) -> None:
+    if check.surface != "message":
+        check.fault(f"{pointer}/type", "unsupported type: table")
+        return
     rows = block.get("rows")
     if not isinstance(rows, list) or not rows:
         check.fault(pointer, "missing required field: rows")

@@ -20,6 +20,11 @@ def check_message_blocks(blocks: list[Any], is_picture_ready: FileLookup) -> lis
     return check.messages
 
 
+def has_too_many_tables(blocks: list[Any]) -> bool:
+    """Whether there is more than the one table that a message may have."""
+    return sum(isinstance(block, dict) and type_of(block) == "table" for block in blocks) > 1
+
+
 def check_view(view: dict[str, Any], is_picture_ready: FileLookup) -> list[str]:
     """What is wrong with a modal or home tab, in Slack's words; empty when nothing is."""
     kind = type_of(view)

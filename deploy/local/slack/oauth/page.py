@@ -113,5 +113,6 @@ def _page(body: str, status: int = 200) -> Response:
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{STYLE}</style></head>'
         f'<body><p class="honest">Local workspace for development — not Slack</p><main>{body}</main></body></html>'
     )
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    # With no-referrer a browser sends the form with `Origin: null`, which the server takes for another website's.
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
     return HTMLResponse(page, status, headers)

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from deploy.local.slack.entities import File
 from deploy.local.slack.errors import SlackError
-from deploy.local.slack.files import read_content_of
+from deploy.local.slack.files import is_visible_to_app, read_content_of
 from deploy.local.slack.web_api.endpoint import is_app_token
 from deploy.local.slack.workspace import Workspace
 
@@ -58,6 +58,8 @@ def page_routes(workspace: Workspace) -> list[Route | Mount]:
             if file is None:
                 raise SlackError("file_not_found")
             content = read_content_of(workspace, file)
+            if not has_session and not is_visible_to_app(workspace, file):
+                raise SlackError("file_not_found")
         except SlackError:
             return PlainTextResponse("There is no such file.", status_code=404)
         return _file_response(file, content, is_download="/download/" in request.url.path)

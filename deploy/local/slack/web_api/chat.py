@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from deploy.local.slack.block_ids import with_block_ids
-from deploy.local.slack.blocks import check_message_blocks
+from deploy.local.slack.blocks import check_message_blocks, has_too_many_tables
 from deploy.local.slack.entities import Channel, Json, Message
 from deploy.local.slack.errors import SlackError
 from deploy.local.slack.files import is_picture_ready
@@ -30,6 +30,8 @@ def read_content(workspace: Workspace, arguments: Arguments) -> Json:
         problems = check_message_blocks(blocks, lambda slack_file: is_picture_ready(workspace, slack_file))
         if problems:
             raise SlackError("invalid_blocks", problems)
+        if has_too_many_tables(blocks):
+            raise SlackError("invalid_attachments", ["only_one_table_allowed"])
         blocks = with_block_ids(workspace, blocks)
     attachments = arguments.json_list("attachments", "invalid_attachments")
     if attachments and len(attachments) > MAX_ATTACHMENTS:

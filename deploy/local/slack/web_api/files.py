@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploy.local.slack.entities import File, Json
 from deploy.local.slack.errors import SlackError
-from deploy.local.slack.files import complete_files, delete_file, start_file
+from deploy.local.slack.files import complete_files, delete_file, is_visible_to_app, start_file
 from deploy.local.slack.messages import post_message, thread_of
 from deploy.local.slack.web_api.arguments import Arguments
 from deploy.local.slack.web_api.chat import find_channel, read_content
@@ -96,7 +96,7 @@ def list_files(workspace: Workspace, arguments: Arguments) -> Json:
     files = [
         file
         for file in reversed(workspace.files.values())
-        if _is_visible(workspace, file)
+        if is_visible_to_app(workspace, file)
         and (not wanted_user or file.user == wanted_user)
         and (not wanted_channel or any(share[0] == wanted_channel for share in file.shares))
     ]
@@ -106,24 +106,10 @@ def list_files(workspace: Workspace, arguments: Arguments) -> Json:
     return {"ok": True, "files": [workspace.file_json(file) for file in shown], "paging": paging}
 
 
-def _is_visible(workspace: Workspace, file: File) -> bool:
-    bot = workspace.settings.bot_user_id
-    if file.is_deleted or not file.is_complete:
-        return False
-    return (
-        file.user == bot
-        or any(
-            bot in workspace.channels[share[0]].members or workspace.channels[share[0]].kind == "public"
-            for share in file.shares
-        )
-        or file.id in workspace.files_given_to_app
-    )
-
-
 def _visible_file(workspace: Workspace, arguments: Arguments) -> File:
     file = workspace.files.get(arguments.required("file"))
     if file is not None and file.is_deleted:
         raise SlackError("file_deleted")
-    if file is None or not _is_visible(workspace, file):
+    if file is None or not is_visible_to_app(workspace, file):
         raise SlackError("file_not_found")
     return file

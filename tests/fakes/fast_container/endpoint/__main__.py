@@ -1,7 +1,7 @@
 """A container that starts in no time and does as its requests say: for tests of the SageMaker stand-in itself.
 
 The body is JSON: `sleep` (seconds), `status` (of the answer), `die` (exit at once). The answer has how many requests it
-worked on at once, and what of its environment a container relies on.
+worked on at once, and what of its environment a container relies on. What `train` does is in `training.py`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+if sys.argv[1] == "train":
+    from endpoint.training import train
+
+    train()
+    sys.exit()
 if os.environ.get("BROKEN"):
     sys.exit("the model is broken")
 print("started", flush=True)

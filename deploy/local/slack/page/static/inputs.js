@@ -7,6 +7,7 @@ const TEXT_TYPES = {
   plain_text_input: "text", number_input: "text", email_text_input: "email", url_text_input: "url", rich_text_input: "text",
 };
 const MAX_FILES = 10;
+const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
 export function inputBlock(block, place) {
   const element = block.element;
@@ -65,7 +66,8 @@ function fromRich(value) {
 
 function fileField(element, block, place) {
   const most = element.max_files ?? MAX_FILES;
-  const accept = (element.filetypes ?? []).map((type) => `.${type}`).join(",");
+  const types = (element.filetypes ?? []).map((type) => type.toLowerCase().replace(/^\./, ""));
+  const accept = types.map((type) => `.${type}`).join(",");
   const list = h("div", { class: "file-list" });
   const note = h("div", { class: "field-error", role: "alert" });
   const chooser = h("input", { type: "file", multiple: most > 1, accept, class: "visually-hidden", "aria-label": block.label.text,
@@ -106,6 +108,15 @@ function fileField(element, block, place) {
     replaceChildren(note);
     for (const file of files) {
       if (ids().length >= most) return void replaceChildren(note, `At most ${most} files.`);
+      // The chooser offers only what fits, but files are dropped too. What is refused doesn't keep the others away.
+      if (types.length && !types.includes(file.name.split(".").at(-1).toLowerCase())) {
+        append(note, [h("div", {}, `${file.name} is not one of these types: ${types.join(", ")}.`)]);
+        continue;
+      }
+      if (file.size > MAX_FILE_BYTES) {
+        append(note, [h("div", {}, `${file.name} is larger than 10 MB.`)]);
+        continue;
+      }
       const busy = h("div", { class: "file-chip is-busy" }, icon("file"), file.name);
       append(list, [busy]);
       try {
