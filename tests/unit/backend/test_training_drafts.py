@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.access import PutWords
 from backend_lambda.contract.training_events import TrainingFailed, TrainingProgressed
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import (
@@ -75,7 +75,7 @@ def test_the_same_key_is_the_same_draft_for_the_same_member_only(fakes: FakeTrai
     with pytest.raises(IdempotencyConflict):
         create_training(ADA, asked(name="other"), fakes.ports)
     # What would be refused by now is answered all the same.
-    put_words(BOB, BlockedWords(words=["mug"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["mug"]), fakes.backend.access_ports)
     assert create_training(ADA, MUG, fakes.ports) == first
 
 
@@ -105,8 +105,8 @@ def test_what_the_model_can_not_do_is_refused(fakes: FakeTrainings, more: dict[s
 
 @pytest.mark.parametrize("field", ["name", "what", "trigger", "licence_note"])
 def test_blocked_words_hold_for_every_text(fakes: FakeTrainings, field: str) -> None:
-    put_words(BOB, BlockedWords(words=["evil corp"]), fakes.backend.access_ports)
-    put_words(BOB, BlockedWords(words=["evil", "evil corp"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["evil corp"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["evil", "evil corp"]), fakes.backend.access_ports)
     value = "an-evil-corp-mascot" if field in {"name", "trigger"} else "an evil corp mascot"
     with pytest.raises(WordsBlocked) as refused:
         create_training(ADA, asked(**{field: value}), fakes.ports)
@@ -275,7 +275,7 @@ def test_no_more_pictures_than_a_training_takes(fakes: FakeTrainings) -> None:
 
 
 def test_captions_have_the_trigger_and_no_blocked_word(fakes: FakeTrainings) -> None:
-    put_words(BOB, BlockedWords(words=["secret"]), fakes.backend.access_ports)
+    put_words(BOB, PutWords(words=["secret"]), fakes.backend.access_ports)
     training = fakes.draft()
     assert fakes.send(training, png(1), caption="  on a\ntable ").caption == "zblx, on a table"
     assert fakes.send(training, png(2), caption="a ZBLX mug").caption == "a ZBLX mug"
