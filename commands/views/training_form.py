@@ -194,7 +194,6 @@ def training_form(
         labelled(
             WHAT, "In other words", text_input(order.what if order else "", "mug", MAX_WHAT_CHARS),
             "For a subject, the kind of thing it is: mug, dog, logo. For a style, what others call it: ink drawing.",
-            is_optional=True,
         ),
         *_picture_blocks(place, kept),
         _base_block(trainables, base.name),
@@ -349,8 +348,12 @@ def _wrong_texts(texts: Mapping[str, str], kind: str) -> dict[str, str]:
             errors[NAME] = "No LoRA can be called none: that is what --lora none is for."
     if not TRIGGER_WORD.fullmatch(trigger) or len(trigger) > MAX_TRIGGER_CHARS:
         errors[TRIGGER] = f"One word of at most {MAX_TRIGGER_CHARS} characters, without < > @ # : | ` * _ ~."
-    if kind == SUBJECT and not texts[WHAT]:
-        errors[WHAT] = "Say what kind of thing it is, such as mug."
+    if not texts[WHAT]:
+        errors[WHAT] = (
+            "Say what kind of thing it is, such as mug."
+            if kind == SUBJECT
+            else "Say what others call it, such as ink drawing."
+        )
     for field_name, most in ((WHAT, MAX_WHAT_CHARS), (LICENCE, MAX_LICENCE_CHARS)):
         if len(texts[field_name]) > most:
             errors[field_name] = f"This has {len(texts[field_name])} characters. At most {most} are allowed."
@@ -365,7 +368,7 @@ def _report_blocks(report: Report) -> list[Block]:
         shown = [f"• {sentence}" for sentence in report.faults[:LISTED_FAULTS]]
         more = len(report.faults) - len(shown)
         shown += [f"• … and {more} more"] if more > 0 else []
-        head = f"*{pictures_count(len(report.faults))} can't be used:*"
+        head = f":warning: *{pictures_count(len(report.faults))} can't be used:*"
         blocks += [section("\n".join([head, *shown]))]
     if report.accepted is not None and report.accepted < MIN_TRAINING_PICTURES and report.trouble is None:
         blocks.append(section(f":point_right: {too_few(report.accepted)}"))
@@ -390,7 +393,9 @@ def _picture_blocks(place: FormPlace, before: Sequence[Kept]) -> list[Block | No
         blocks.append(labelled(THREAD, "Thread", element, is_optional=True))
     if len(kept) < MAX_TRAINING_PICTURES:
         more_button = button("Room for more pictures", MORE_PICTURES, "more")
-        blocks += [_file_block(place.round, 0, is_more=bool(kept)), _actions(MORE, more_button)]
+        is_optional = bool(kept) or place.source_ts is not None
+        first = _file_block(place.round, 0, is_more=bool(kept), is_optional=is_optional)
+        blocks += [first, _actions(MORE, more_button)]
     return blocks
 
 
@@ -403,7 +408,7 @@ def _left_out_select(kept: Sequence[Kept]) -> Block:
     }
 
 
-def _file_block(round_number: int, number: int, is_more: bool = False) -> Block:
+def _file_block(round_number: int, number: int, is_more: bool = False, is_optional: bool = True) -> Block:
     element = {
         "type": "file_input",
         "action_id": VALUE,
@@ -417,7 +422,7 @@ def _file_block(round_number: int, number: int, is_more: bool = False) -> Block:
         else ""
     )
     label = "More pictures" if number or is_more else "Pictures"
-    return labelled(f"{PICTURES}-{round_number}-{number}", label, element, hint, is_optional=True)
+    return labelled(f"{PICTURES}-{round_number}-{number}", label, element, hint, is_optional)
 
 
 def _base_block(trainables: Trainables, chosen: str) -> Block:

@@ -21,7 +21,7 @@ def checked_message(name: str, accepted: int, faults: Sequence[str], form_key: s
     missing = MIN_TRAINING_PICTURES - accepted
     if missing > 0:
         listed.append(f"Add at least {missing} more before you can ask for approval.")
-    return message(text, [section("\n".join([f":mortar_board: {text}", *listed])), _go_on(form_key)])
+    return message(text, [section("\n".join([f":seedling: {text}", *listed])), _go_on(form_key)])
 
 
 def trouble_left_message(trouble: Trouble, form_key: str | None) -> Message:

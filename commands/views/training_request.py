@@ -46,7 +46,7 @@ def request_message(training: Training, sheet: str | None, is_in_place: bool, ou
     return message(
         f"{by} asks to train {code(training.name)}",
         [
-            section(f":mortar_board: *{by} asks to train {code(training.name)}*: {what_it_is(training)}"),
+            section(f":seedling: *{by} asks to train {code(training.name)}*: {what_it_is(training)}"),
             *_facts(training, sheet),
             section(_lonely(training)) if training.is_only_approver else None,
             actions(

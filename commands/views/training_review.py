@@ -55,18 +55,20 @@ def training_review(
         section("*The pictures*, and captions that say what each of them shows. Change those that tell too little."),
     ]
     for one in pictures[:MAX_TRAINING_PICTURES]:
-        if with_pictures and one.filename.lower().endswith(SHOWN_KINDS):
+        is_shown = with_pictures and one.filename.lower().endswith(SHOWN_KINDS)
+        if is_shown:
             blocks.append(_thumbnail(one))
+        label = "Caption" if is_shown else one.filename
         element = text_input(captions.get(one.picture_id, one.caption), one.caption, MAX_PROMPT_CHARS)
-        blocks.append(labelled(f"{CAPTION}{one.picture_id}", one.filename, element, is_optional=True))
+        blocks.append(labelled(f"{CAPTION}{one.picture_id}", label, element, is_optional=True))
     return modal(TRAINING_REVIEW, place.to_metadata(), blocks, title=TITLE, submit="Ask for approval")
 
 
 def _thumbnail(one: DatasetPicture) -> Block:
-    size = f"{one.width} × {one.height}" if one.width and one.height else " "
+    size = f"\n{one.width} × {one.height}" if one.width and one.height else ""
     alt = f"{one.filename}, which shows {one.caption}"
     accessory = {"type": "image", "slack_file": {"id": one.key}, "alt_text": shorten(alt, ALT_CHARS)}
-    return {**section(f"{code(one.filename)}\n{size}"), "accessory": accessory}
+    return {**section(f"{code(one.filename)}{size}"), "accessory": accessory}
 
 
 def what_it_is(training: Training) -> str:

@@ -32,7 +32,7 @@ def asking_message(name: str, member: str) -> Message:
     """Posted before the backend is asked: there is nothing to cancel yet."""
     return message(
         f"Training {code(name)}: asking for approval",
-        [section(f":mortar_board: *Training {code(name)}*"), section(":hourglass_flowing_sand: Asking for approval"),
+        [section(f":seedling: *Training {code(name)}*"), section(":hourglass_flowing_sand: Asking for approval"),
          context(person(member))],
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ def not_asked_message(name: str, member: str, trouble: Trouble) -> Message:
     text = trouble_text(trouble)
     return message(
         f"Training {code(name)}: not asked",
-        [section(f":mortar_board: *Training {code(name)}*"), section(f":warning: {text}"), context(person(member))],
+        [section(f":seedling: *Training {code(name)}*"), section(f":warning: {text}"), context(person(member))],
     )
 
 
@@ -52,7 +52,7 @@ def status_message(training: Training, approvals_channel: str = "", samples: str
     return message(
         f"Training {code(training.name)}: {_without_emoji(status)}",
         [
-            section(f":mortar_board: *Training {code(training.name)}*: {what_it_is(training)}"),
+            section(f":seedling: *Training {code(training.name)}*: {what_it_is(training)}"),
             section(status),
             picture(samples, f"Before and after training {training.name}") if samples else None,
             context(person(training.owner.member), _small_print(training)),
@@ -141,7 +141,7 @@ def _buttons(training: Training) -> list[Block]:
     if training.state.is_final:
         return []
     dialog = confirm_dialog(
-        "Cancel this training?", "What has been trained so far is lost. The pictures are deleted.", "Cancel it", "Go on"
+        "Cancel this training?", "What has been trained so far is lost; what has run is charged.", "Cancel it", "Go on"
     )
     return [button("Cancel", CANCEL_TRAINING, training.training_id, confirm=dialog)]
 
@@ -174,7 +174,7 @@ def _running(report: TrainingReport | None) -> str:
     done = int(share * BAR_CELLS)
     bar = "▰" * done + "▱" * (BAR_CELLS - done)
     left = f" · {about(report.seconds_left)} left" if report.seconds_left is not None else ""
-    return f":brain: Training {bar} step {report.step:,} of {report.steps:,}{left}"
+    return f":zap: Training {bar} step {report.step:,} of {report.steps:,}{left}"
 
 
 def _usage(training: Training) -> str:

@@ -56,6 +56,8 @@ class Stage:
         self.api = FakeBackendApi(self.iam, self.access, self.registry)
         self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
+        # One after the other: tests count calls.
+        self.pictures_at_once = 1
         self.admission = Admission(frozenset({"T1", "T2"}))
         self._deliveries = 0
 
@@ -76,8 +78,7 @@ class Stage:
             clock=self.clock,
             default_endpoint="tiny",
             trainings=plan.wrap(self.trainings),
-            # One after the other: tests count calls.
-            pictures_at_once=1,
+            pictures_at_once=self.pictures_at_once,
         )
 
     def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:

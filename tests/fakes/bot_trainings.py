@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from typing import Any
 
 from PIL import Image, UnidentifiedImageError
@@ -108,6 +109,8 @@ class FakeTrainingApi:
         self.refusal: ApiRefused | None = None
         self.taken_names: set[str] = set()
         self.only_approvers: set[str] = set()
+        # The worker checks several pictures at the same time.
+        self._lock = RLock()
 
     # ------------------------------------------------------------ TrainingApi
 
@@ -134,7 +137,7 @@ class FakeTrainingApi:
         if wanted.name in self.taken_names:
             raise ApiRefused(409, {"code": "lora_name_taken", "message": "taken", "field": "name"})
         if wanted.endpoint not in {one.name for one in self.trainables}:
-            raise ApiRefused(422, {"code": "no_training_here", "message": "no", "field": "endpoint"})
+            raise ApiRefused(404, {"code": "endpoint_not_found", "message": "no", "field": "endpoint"})
         chosen = OFFER.presets[wanted.preset].model_copy(update=wanted.options.model_dump(exclude_none=True))
         training = Training(
             training_id=training_id,
@@ -166,6 +169,10 @@ class FakeTrainingApi:
 
     def add_picture(self, credentials: Credentials, training_id: str, body: Json) -> PictureUpload:
         """The same key is the same picture."""
+        with self._lock:
+            return self._add(credentials, training_id, body)
+
+    def _add(self, credentials: Credentials, training_id: str, body: Json) -> PictureUpload:
         kept = self._draft(credentials, f"POST/trainings/{training_id}/pictures", training_id)
         wanted = AddPicture.model_validate(body)
         picture_id = f"pic-{hashlib.sha256(wanted.key.encode()).hexdigest()[:12]}"
@@ -189,11 +196,16 @@ class FakeTrainingApi:
     def upload_picture(self, upload: PictureUpload, content: bytes) -> None:
         """Its bytes."""
         _, training_id, picture_id = upload.url.rsplit("/", 2)
-        self.uploads += 1
+        with self._lock:
+            self.uploads += 1
         self.kept[training_id].uploads[picture_id] = content
 
     def check_picture(self, credentials: Credentials, training_id: str, picture_id: str) -> DatasetPicture:
         """Decodes it; what was decided stays."""
+        with self._lock:
+            return self._check(credentials, training_id, picture_id)
+
+    def _check(self, credentials: Credentials, training_id: str, picture_id: str) -> DatasetPicture:
         kept = self._draft(credentials, f"POST/trainings/{training_id}/pictures/{picture_id}/check", training_id)
         picture = kept.pictures[picture_id]
         if picture.state is not PictureState.WAITING:
@@ -250,10 +262,8 @@ class FakeTrainingApi:
         return self._decide(credentials, training_id, True, "")
 
     def cancel_training(self, credentials: Credentials, training_id: str) -> Training:
-        """What is open; what has ended stays as it is."""
+        """What is open, for whoever IAM lets through; what has ended stays as it is."""
         kept = self._find(credentials, f"DELETE/trainings/{training_id}", training_id)
-        if kept.training.owner.member != caller_of(credentials).member:
-            raise ApiRefused(403, {"code": "not_allowed", "message": "not yours"})
         if not kept.training.state.is_final:
             self._change(training_id, state=TrainingState.CANCELLED)
             self.announce(training_id, "TrainingCancelled")
@@ -357,6 +367,8 @@ class FakeTrainingApi:
 
     def _draft(self, credentials: Credentials, route: str, training_id: str) -> _Kept:
         kept = self._find(credentials, route, training_id)
+        if kept.training.owner.member != caller_of(credentials).member:
+            raise ApiRefused(403, {"code": "not_allowed", "message": "not yours"})
         if kept.training.state is not TrainingState.DRAFT:
             state = kept.training.state.value
             raise ApiRefused(409, {"code": "training_not_in_state", "message": "no", "given": state})
