@@ -52,6 +52,11 @@ class NewLora:
 class LoraRegistry(Protocol):
     """Where LoRAs are listed."""
 
+    def check_name(self, owner: Owner, name: str, now: datetime) -> None:
+        """Before anybody trains it: whether a LoRA of this owner's may be called so now. Raises the `Refusal`
+        `LoraNameTaken` where `register` would not list it.
+        """
+
     def register(self, lora: NewLora) -> int:
         """List it as the next version of its name, which is the answer. Twice for one `training_id` registers once and
         answers the same version, also where the first try died half way, and also where that version is deleted by

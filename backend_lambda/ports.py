@@ -327,3 +327,4 @@ class LoraPorts:
     catalog: EndpointCatalog
     access: AccessReader
     clock: Clock
+    moderation: Moderation

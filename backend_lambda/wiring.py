@@ -393,6 +393,7 @@ def lora_ports() -> LoraPorts:
         catalog=DynamoEndpointCatalog(client.of("dynamodb"), given.endpoints_table),
         access=access_ports().store,
         clock=SystemClock(),
+        moderation=moderation(access_ports().store, recent_access()),
     )
 
 

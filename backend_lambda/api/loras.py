@@ -69,7 +69,7 @@ def read(name: Annotated[str, NAME]) -> LoraVersions:
         "is not offered any more and still paints where it is named."
     ),
     response_description="The newest version as it is now",
-    responses=errors(200, Lora, ErrorCode.LORA_NOT_FOUND, ErrorCode.LORA_NAME_TAKEN, *_BODY),
+    responses=errors(200, Lora, ErrorCode.LORA_NOT_FOUND, ErrorCode.LORA_NAME_TAKEN, ErrorCode.BLOCKED_WORDS, *_BODY),
 )
 def change(name: Annotated[str, NAME], request: ChangeLora) -> Lora:
     """`PATCH /loras/{name}`."""
@@ -116,6 +116,7 @@ def delete(
         ErrorCode.ENDPOINT_NOT_FOUND,
         ErrorCode.LORA_NAME_TAKEN,
         ErrorCode.IDEMPOTENCY_CONFLICT,
+        ErrorCode.BLOCKED_WORDS,
         *_BODY,
     ),
 )

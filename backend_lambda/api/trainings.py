@@ -71,6 +71,7 @@ def _ports(training_id: str = "") -> TrainingPorts:
         *_BODY,
         ErrorCode.ENDPOINT_NOT_FOUND,
         ErrorCode.NO_TRAINING_HERE,
+        ErrorCode.LORA_NAME_TAKEN,
         ErrorCode.IDEMPOTENCY_CONFLICT,
         ErrorCode.BLOCKED_WORDS,
         ErrorCode.LIMIT_REACHED,

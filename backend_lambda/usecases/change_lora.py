@@ -13,6 +13,7 @@ from backend_lambda.usecases.lora_access import find_to_change
 from backend_lambda.usecases.lora_turns import in_turns
 from backend_lambda.usecases.lora_view import view_lora
 from backend_lambda.usecases.refusals import FieldRefused, LoraNameTaken
+from backend_lambda.usecases.training_texts import check_words
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +21,11 @@ logger = logging.getLogger(__name__)
 def change_lora(caller: Caller, name: str, request: ChangeLora, ports: LoraPorts) -> Lora:
     """Change what is given, in all versions and in one step; a new name frees the old one. Returns the newest version.
 
-    Raises `LoraNotFound`, `NotYourLora`, `LoraNameTaken`, or `FieldRefused` for a channel without a place to be.
+    Raises `LoraNotFound`, `NotYourLora`, `LoraNameTaken`, `WordsBlocked`, or `FieldRefused` where a
+    channel is missing, or is named for another scope.
     """
+    texts = {"name": request.name or "", "licence_note": request.licence_note or ""}
+    check_words(caller.tenant, texts, ports.moderation)
 
     def change() -> LoraRecord:
         record = find_to_change(caller, name, ports.store, ports.access, ports.clock.now())

@@ -36,8 +36,8 @@ def create_training(caller: Caller, request: CreateTraining, ports: TrainingPort
     """Record the draft. The same key from the same member answers the training that there is, whatever would be refused
     by now.
 
-    Raises `EndpointNotFound`, `NoTrainingHere`, `FieldRefused`, `WordsBlocked`, `LimitReached`, or
-    `IdempotencyConflict` where the key came with another request.
+    Raises `EndpointNotFound`, `NoTrainingHere`, `FieldRefused`, `WordsBlocked`, `LoraNameTaken`, `LimitReached`,
+    or `IdempotencyConflict` where the key came with another request.
     """
     training_id = make_training_id(caller.tenant, caller.member, request.idempotency_key)
     try:
@@ -98,6 +98,7 @@ def _draft(caller: Caller, training_id: str, request: CreateTraining, ports: Tra
     }
     check_words(caller.tenant, texts, ports.moderation)
     now = ports.clock.now()
+    ports.loras.check_name(Owner(tenant=caller.tenant, member=caller.member), request.name, now)
     expires_at = now + ports.timing.draft
     return TrainingRecord(
         training_id=training_id,

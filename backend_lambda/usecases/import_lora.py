@@ -15,7 +15,6 @@ from backend_lambda.lora_files.header import read_header
 from backend_lambda.lora_files.naming import recognise
 from backend_lambda.lora_files.refused import FileRefused
 from backend_lambda.lora_record import (
-    MAX_VERSIONS,
     LoraRecord,
     LoraUploadRecord,
     LoraVersion,
@@ -27,11 +26,12 @@ from backend_lambda.lora_record import (
 from backend_lambda.lora_store import FileChanged, StoredFile
 from backend_lambda.ports import CatalogEntry, LoraPorts
 from backend_lambda.usecases.find_origin import is_origin_listed
-from backend_lambda.usecases.lora_access import is_its_owner, lora_not_found, name_taken
+from backend_lambda.usecases.lora_access import check_record_is_free, is_its_owner, lora_not_found
 from backend_lambda.usecases.lora_turns import in_turns
 from backend_lambda.usecases.lora_view import view_lora
-from backend_lambda.usecases.refusals import IdempotencyConflict, LoraFileUnusable, LoraNameTaken
+from backend_lambda.usecases.refusals import IdempotencyConflict, LoraFileUnusable
 from backend_lambda.usecases.submit_job import endpoint_not_found
+from backend_lambda.usecases.training_texts import check_words
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +47,13 @@ def import_lora(caller: Caller, request: ImportLora, ports: LoraPorts) -> LoraUp
     given up.
 
     Raises `EndpointNotFound`; `LoraNameTaken` where it is somebody else's or has all the versions that it may have;
-    `IdempotencyConflict`.
+    `IdempotencyConflict`; `WordsBlocked`.
     """
     entry = ports.catalog.find(request.endpoint)
     if entry is None:
         raise endpoint_not_found(request.endpoint, ports.catalog)
+    texts = {"name": request.name, "trigger": request.trigger or "", "licence_note": request.licence_note}
+    check_words(caller.tenant, texts, ports.moderation)
     upload_id, number = in_turns(lambda: _keep_place(caller, request, entry, ports))
     link = ports.files.upload_link(upload_key(caller.tenant, upload_id), request.bytes, ports.clock.now())
     return LoraUpload(name=request.name, version=number, url=link.url, headers=link.headers, expires_at=link.expires_at)
@@ -65,10 +67,7 @@ def _keep_place(caller: Caller, request: ImportLora, entry: CatalogEntry, ports:
     before = _asked_before(record, request_id, asked, request) if record.is_held(now) else None
     if before is not None:
         return before
-    if record.is_held(now) and not is_its_owner(record, caller.member):
-        raise name_taken(request.name)
-    if len(record.versions) >= MAX_VERSIONS:
-        raise too_many_versions(request.name)
+    check_record_is_free(record, caller.member, now)
     if not record.is_held(now):
         record = replace(record.freed(), owner=caller.member, scope=LoraScope.MEMBER)
     number = record.last_number + 1
@@ -112,16 +111,6 @@ def _conflict(request: ImportLora) -> IdempotencyConflict:
         field="idempotency_key",
         given=request.idempotency_key,
         allowed="a new key for a new request",
-    )
-
-
-def too_many_versions(name: str) -> LoraNameTaken:
-    """Says how many there may be."""
-    return LoraNameTaken(
-        f"This LoRA has {MAX_VERSIONS} versions already. Delete one, or choose another name.",
-        field="name",
-        given=name,
-        allowed=f"at most {MAX_VERSIONS} versions",
     )
 
 

@@ -10,7 +10,7 @@ from backend_lambda.contract.access import Entry
 from backend_lambda.contract.decision import Who, decide
 from backend_lambda.contract.jobs import Owner
 from backend_lambda.contract.loras import LoraScope
-from backend_lambda.lora_record import LoraRecord
+from backend_lambda.lora_record import MAX_VERSIONS, LoraRecord
 from backend_lambda.lora_store import LoraStore
 from backend_lambda.ports import AccessReader
 from backend_lambda.stack_roles import ADMIN
@@ -80,19 +80,25 @@ def check_lora_name(owner: Owner, name: str, loras: LoraStore, now: datetime) ->
     """Whether a training or an import of this member's may be called so: the name is free, or their own LoRA's, whose
     next version it becomes. Nobody continues somebody else's LoRA, an admin neither. Raises `LoraNameTaken`.
     """
-    record = loras.get(owner.tenant, name)
-    if record.is_held(now) and not is_its_owner(record, owner.member):
-        raise name_taken(name)
+    check_record_is_free(loras.get(owner.tenant, name), owner.member, now)
 
 
-def name_taken(name: str) -> LoraNameTaken:
-    """Says nothing of whose it is."""
-    return LoraNameTaken(
-        "There is a LoRA of that name already, which is somebody else's. Choose another name.",
-        field="name",
-        given=name,
-        allowed="a name that is free, or that of a LoRA of your own",
-    )
+def check_record_is_free(record: LoraRecord, member: str, now: datetime) -> None:
+    """The same for what there is under the name."""
+    if record.is_held(now) and not is_its_owner(record, member):
+        raise LoraNameTaken(
+            "There is a LoRA of that name already, which is somebody else's. Choose another name.",
+            field="name",
+            given=record.name,
+            allowed="a name that is free, or that of a LoRA of your own",
+        )
+    if len(record.versions) >= MAX_VERSIONS:
+        raise LoraNameTaken(
+            f"This LoRA has {MAX_VERSIONS} versions already. Delete one, or choose another name.",
+            field="name",
+            given=record.name,
+            allowed=f"at most {MAX_VERSIONS} versions",
+        )
 
 
 def lora_not_found(

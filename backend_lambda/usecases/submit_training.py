@@ -31,7 +31,8 @@ def submit_training(caller: Caller, training_id: str, request: SubmitTraining, p
     """Hand a draft in: its pictures and captions are settled, its contact sheet made, its request announced. One that
     was handed in already is answered as it is.
 
-    Raises `TrainingNotFound`, `NotAllowed`, `TrainingNotInState`, `PicturesMissing`, `FieldRefused`, `WordsBlocked`.
+    Raises `TrainingNotFound`, `NotAllowed`, `TrainingNotInState`, `PicturesMissing`, `FieldRefused`, `WordsBlocked`,
+    `LoraNameTaken`.
     """
     record = find_own_training(caller, training_id, ports)
     policy = ports.trainings.policy(caller.tenant)
@@ -53,6 +54,8 @@ def submit_training(caller: Caller, training_id: str, request: SubmitTraining, p
             {"name": ready.name, "trigger": ready.trigger, "what": ready.what, "licence_note": ready.licence_note},
             ports.moderation,
         )
+        # The name may have been taken since; better now than when it is trained.
+        ports.loras.check_name(current.owner, current.name, now)
         shown = tuple(picture.picture_id for picture in ready.accepted)
         if shown != sheet_of:
             _make_contact_sheet(ready, ports)

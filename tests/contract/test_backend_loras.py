@@ -7,6 +7,7 @@ import hashlib
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,11 +19,15 @@ import pytest
 from backend_lambda.aws.clients import Clients
 from backend_lambda.aws.dynamodb_loras import DynamoLoraStore
 from backend_lambda.aws.s3_loras import S3LoraFiles
-from backend_lambda.contract.loras import LoraScope
+from backend_lambda.contract.loras import ChangeLora, LoraScope
 from backend_lambda.lora_record import DoomedFiles, LoraRecord, LoraUploadRecord, Registration
 from backend_lambda.lora_store import FileChanged, LoraFiles, LoraOvertaken, LoraStore, StoredFile
-from tests.fakes.backend import NOON, FakePictureStore
-from tests.fakes.loras import FakeLoraFiles, FakeLoraStore, lora_of, version_of
+from backend_lambda.ports import LoraPorts, StoreBusy
+from backend_lambda.usecases.change_lora import change_lora
+from backend_lambda.usecases.refusals import LoraNameTaken, LoraNotFound
+from backend_lambda.usecases.register_lora import Registry
+from tests.fakes.backend import ADA, NOON, FakeBackend, FakePictureStore
+from tests.fakes.loras import FakeLoraFiles, FakeLoraStore, lora_of, trained, version_of
 
 UPLOAD = LoraUploadRecord(
     upload_id="upl-1",
@@ -153,6 +158,64 @@ def test_a_lora_with_all_its_versions_fits_into_an_item(store: LoraStore) -> Non
     versions = [version_of(number, f"trn-{number:026}", licence_note="ü" * 200) for number in range(1, 51)]
     store.write(lora_of("mascot", *versions))
     assert store.get("T0EASEL", "mascot").versions == tuple(versions)
+
+
+def registry_of(store: LoraStore, files: FakeLoraFiles) -> LoraPorts:
+    backend = FakeBackend()
+    return LoraPorts(store, files, backend.catalog, backend.access, backend.clock, backend.moderation)
+
+
+def test_of_many_that_take_a_name_at_once_one_gets_it(store: LoraStore) -> None:
+    ports = registry_of(store, FakeLoraFiles(FakePictureStore()))
+    for number in range(8):
+        store.write(lora_of(f"lora-{number}", version_of(1, f"trn-{number}")))
+
+    def rename(number: int) -> bool:
+        try:
+            change_lora(ADA, f"lora-{number}", ChangeLora(name="crown"), ports)
+        except (LoraNameTaken, StoreBusy):
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(rename, range(8))) == 1
+    listed = store.page("T0EASEL", limit=99, after=None).records
+    assert len(listed) == 8
+    assert {version.origin for record in listed for version in record.versions} == {f"trn-{n}" for n in range(8)}
+
+
+def test_trainings_that_end_while_their_lora_is_renamed_and_changed_are_all_listed_once(store: LoraStore) -> None:
+    files = FakeLoraFiles(FakePictureStore())
+    ports = registry_of(store, files)
+    registry = Registry(store, files)
+    registry.register(trained(files.pictures))
+
+    def again(attempt: Callable[[], object]) -> None:
+        """Whoever is too often overtaken comes again, as a queue's message and a client do."""
+        while True:
+            try:
+                attempt()
+                return
+            except StoreBusy:
+                continue
+            except LoraNotFound:
+                return
+
+    made = [trained(files.pictures, training_id=f"trn-{number}") for number in range(6)]
+    work: list[Callable[[], object]] = [partial(registry.register, one) for one in made for _ in range(2)]
+    work += [
+        partial(change_lora, ADA, "mascot", ChangeLora(name="crown"), ports),
+        partial(change_lora, ADA, "mascot", ChangeLora(licence_note="CC0"), ports),
+        partial(change_lora, ADA, "crown", ChangeLora(is_retired=True), ports),
+    ]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(again, work))
+    listed = store.page("T0EASEL", limit=99, after=None).records
+    origins = [version.origin for record in listed for version in record.versions]
+    assert sorted(origins) == sorted(["trn-one", *(one.training_id for one in made)])
+    for record in listed:
+        numbers = [version.number for version in record.versions]
+        assert numbers == sorted(set(numbers))
 
 
 # ---------------------------------------------------------------- the files

@@ -95,6 +95,7 @@ def lora_ports(aws: Clients, endpoints_table: str, bucket: str, access: DynamoAc
         catalog=DynamoEndpointCatalog(aws.of("dynamodb"), endpoints_table),
         access=access,
         clock=SystemClock(),
+        moderation=WordListModeration(access, access),
     )
 
 

@@ -390,7 +390,7 @@ class FakeBackend:
 
     @property
     def lora_ports(self) -> LoraPorts:
-        return LoraPorts(self.loras, self.lora_files, self.catalog, self.access, self.clock)
+        return LoraPorts(self.loras, self.lora_files, self.catalog, self.access, self.clock, self.moderation)
 
     @property
     def ports(self) -> SubmittingPorts:

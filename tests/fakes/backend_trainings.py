@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from backend_lambda.callers import Caller
 from backend_lambda.contract.access import AuditEntry
+from backend_lambda.contract.jobs import Owner
 from backend_lambda.contract.training_estimate import TrainingOffer
 from backend_lambda.contract.training_events import TrainingEvent
 from backend_lambda.contract.training_state import TrainingState
@@ -53,6 +54,7 @@ from backend_lambda.training_record import TrainingRecord
 from backend_lambda.usecases.add_picture import add_picture
 from backend_lambda.usecases.check_picture import check_picture
 from backend_lambda.usecases.create_training import create_training
+from backend_lambda.usecases.refusals import LoraNameTaken
 from backend_lambda.usecases.submit_training import submit_training
 from endpoint.training_contract import (
     LORA_NAME,
@@ -305,6 +307,10 @@ class FakeLoraRegistry:
         self.failing = 0
         self.before: Callable[[], object] = lambda: None
         self._lock = Lock()
+
+    def check_name(self, owner: Owner, name: str, now: datetime) -> None:
+        if name in self.taken:
+            raise LoraNameTaken("There is a LoRA of that name already.", field="name", given=name)
 
     def register(self, lora: NewLora) -> int:
         self.before()

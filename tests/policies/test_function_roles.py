@@ -110,25 +110,25 @@ ONLY = {
     ("sts:AssumeRole", template().arn("ArtistRole")): {"WorkerRole"},
     ("sts:AssumeRole", "arn:aws:iam::999988887777:role/easel/painter"): {"WorkerRole"},
     ("dynamodb:PutItem", template().arn("JobsTable")): {"ApiRole"},
-    ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole"},
+    # Trainings are finished by their own function, and by the sweeper.
+    ("dynamodb:PutItem", template().arn("LorasTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
     ("dynamodb:Scan", template().arn("LorasTable")): set(),
     # What nobody has looked at yet is for whoever looks at it: no endpoint opens it.
     ("s3:GetObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
     ("s3:PutObject", under("PicturesBucket", "uploads/tenants/T1/loras/upl-1")): {"ApiRole"},
     ("s3:GetObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
         "ApiRole",
-        "CompletionsRole",
         "EndpointRole",
-        "ProgressRole",
         "ResultsRole",
         "SweepRole",
+        "TrainingsRole",
         "WorkerRole",
     },
     # Not the endpoint's, which anyone's prompt runs on.
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/trn-1.safetensors")): {
         "ApiRole",
-        "CompletionsRole",
         "SweepRole",
+        "TrainingsRole",
     },
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {
         "ApiRole",

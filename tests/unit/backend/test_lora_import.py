@@ -9,8 +9,10 @@ from datetime import timedelta
 import pytest
 
 from backend_lambda.callers import Caller
+from backend_lambda.contract.access import BlockedWords
 from backend_lambda.contract.loras import ChangeLora, ImportLora, Lora, LoraScope, LoraUpload
 from backend_lambda.lora_record import MAX_VERSIONS, UPLOAD_LIFETIME
+from backend_lambda.usecases.blocked_words import put_words
 from backend_lambda.usecases.change_lora import change_lora
 from backend_lambda.usecases.delete_lora import delete_lora
 from backend_lambda.usecases.import_lora import check_lora, import_lora
@@ -21,6 +23,7 @@ from backend_lambda.usecases.refusals import (
     LoraFileUnusable,
     LoraNameTaken,
     LoraNotFound,
+    WordsBlocked,
 )
 from tests.fakes.backend import ADA, BOB, MALLORY, FakeBackend
 from tests.fakes.loras import lora_file, lora_of, safetensors, version_of
@@ -138,6 +141,19 @@ def test_two_that_begin_with_one_name_at_once_do_not_both_get_it(backend: FakeBa
     with pytest.raises(LoraNameTaken):
         begin(backend)
     assert backend.loras.get("T0EASEL", "mascot").owner == "U0BOB"
+
+
+def test_blocked_words_stand_in_no_lora(backend: FakeBackend) -> None:
+    put_words(ADA, BlockedWords(words=["boat"]), backend.access_ports)
+    for more in ({"name": "my-boat"}, {"trigger": "boat"}, {"licence_note": "of a boat"}):
+        with pytest.raises(WordsBlocked):
+            begin(backend, **more)
+    assert backend.loras.records == {}
+    imported(backend)
+    for change in (ChangeLora(name="my-boat"), ChangeLora(licence_note="of a boat")):
+        with pytest.raises(WordsBlocked):
+            change_lora(ADA, "mascot", change, backend.lora_ports)
+    assert read_lora(ADA, "mascot", backend.lora_ports).versions[0].licence_note == ""
 
 
 @pytest.mark.parametrize(

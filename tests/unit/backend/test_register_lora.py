@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from backend_lambda.contract.jobs import Owner
 from backend_lambda.contract.loras import ChangeLora, ImportLora, LoraScope
 from backend_lambda.lora_ports import LoraNotRegistrable
 from backend_lambda.lora_record import MAX_VERSIONS, file_key, samples_key
@@ -14,8 +15,9 @@ from backend_lambda.usecases.change_lora import change_lora
 from backend_lambda.usecases.delete_lora import delete_lora
 from backend_lambda.usecases.import_lora import check_lora, import_lora
 from backend_lambda.usecases.list_loras import list_loras, read_lora
+from backend_lambda.usecases.refusals import LoraNameTaken
 from backend_lambda.usecases.register_lora import Registry
-from tests.fakes.backend import ADA, BOB, FakeBackend
+from tests.fakes.backend import ADA, BOB, NOON, FakeBackend
 from tests.fakes.loras import SETTINGS, lora_file, lora_of, trained, version_of
 
 
@@ -166,6 +168,17 @@ def test_there_are_only_so_many_versions(backend: FakeBackend, registry: Registr
     with pytest.raises(LoraNotRegistrable) as refused:
         registry.register(trained(backend.pictures))
     assert str(MAX_VERSIONS) in refused.value.message
+
+
+def test_a_name_is_checked_before_anything_is_trained(backend: FakeBackend, registry: Registry) -> None:
+    full = [version_of(number, f"trn-{number}") for number in range(1, MAX_VERSIONS + 1)]
+    backend.loras.write(lora_of("mascot", *full), lora_of("crown"))
+    ada, bob = (Owner(tenant="T0EASEL", member=member) for member in ("U0ADA", "U0BOB"))
+    for owner, name in ((ada, "mascot"), (bob, "mascot"), (bob, "crown")):
+        with pytest.raises(LoraNameTaken):
+            registry.check_name(owner, name, NOON)
+    registry.check_name(ada, "crown", NOON)
+    registry.check_name(bob, "tower", NOON)
 
 
 def test_a_file_that_is_not_the_one_that_was_checked_is_not_listed(backend: FakeBackend, registry: Registry) -> None:

@@ -34,6 +34,7 @@ from backend_lambda.usecases.refusals import (
     FieldRefused,
     IdempotencyConflict,
     LimitReached,
+    LoraNameTaken,
     NotAllowed,
     NoTrainingHere,
     PicturesMissing,
@@ -63,6 +64,25 @@ def test_a_draft_has_every_setting_and_an_estimate(fakes: FakeTrainings) -> None
     assert (training.model, training.estimate.seconds, training.estimate.dollars) == ("tiny", 320, 0.11)
     assert training.state is TrainingState.DRAFT
     assert training.expires_at == training.created_at + timedelta(days=1)
+
+
+def test_somebody_elses_name_is_refused_before_anything_is_trained(fakes: FakeTrainings) -> None:
+    fakes.loras.taken = {"mascot"}
+    with pytest.raises(LoraNameTaken):
+        create_training(ADA, asked(name="mascot"), fakes.ports)
+    assert list_trainings(ADA, fakes.ports, limit=9, position=None, state=None, mine=False).trainings == []
+    training = create_training(ADA, asked(name="crown"), fakes.ports)
+    for seed in range(3):
+        fakes.send(training, png(seed), key=f"p{seed}")
+    fakes.loras.taken = {"crown"}
+    with pytest.raises(LoraNameTaken):
+        submit_training(ADA, training.training_id, SubmitTraining(), fakes.ports)
+    assert read_training(ADA, training.training_id, fakes.ports).state is TrainingState.DRAFT
+    # The same request again is answered, whatever is refused by now.
+    assert create_training(ADA, asked(name="crown"), fakes.ports).training_id == training.training_id
+    fakes.loras.taken = set()
+    submitted = submit_training(ADA, training.training_id, SubmitTraining(), fakes.ports)
+    assert submitted.state is TrainingState.AWAITING_APPROVAL
 
 
 def test_the_same_key_is_the_same_draft_for_the_same_member_only(fakes: FakeTrainings) -> None:
