@@ -17,8 +17,8 @@ from bot.worker.refusals import refusal_trouble
 from commands.finetune import CONFIRMED, LOOKING, read_registry_text
 from commands.grammar.subcommands import Instruction
 from commands.sentences import Trouble, role_refused
-from commands.sentences_access import confirmed_too_late, role_lacks
-from commands.sentences_loras import changed_meanwhile, not_yours
+from commands.sentences_access import confirmed_too_late
+from commands.sentences_loras import changed_meanwhile
 from commands.views.blocks import Message
 from commands.views.trouble import trouble_message
 
@@ -63,17 +63,8 @@ def _outcome(deps: WorkerDeps, invocation: Invocation, work: Work, reference: st
     except ApiRefused as refused:
         code = str(refused.body.get("code"))
         log.info("backend refused", extra={"request_key": invocation.request_key, "code": code, "reference": reference})
-        if code == "not_allowed":
-            # IAM's own refusal is about no field.
-            is_somebody_elses = bool(refused.body.get("field"))
-            message = str(refused.body.get("message") or "")
-            return trouble_message(
-                not_yours(message)
-                if is_somebody_elses
-                else role_lacks(authorized.admins, has_guardrail=bool(authorized.grant.policy))
-            )
         model = str(invocation.fields.get("endpoint") or "") or None
-        return trouble_message(refusal_trouble(refused, model, reference))
+        return trouble_message(refusal_trouble(refused, model, reference, authorized))
     offer_loras(deps, invocation, credentials, is_stale=True)
     return view
 

@@ -28,12 +28,10 @@ from commands.views.trouble import trouble_message
 def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_try: bool) -> None:
     """Handle one delivery of an invocation. Whatever it raises, the queue shall deliver it again."""
     is_admitted = deps.admission.admits(invocation.team, invocation.enterprise)
-    if invocation.kind is Kind.REFRESH_MODELS:
+    if invocation.kind in {Kind.REFRESH_MODELS, Kind.REFRESH_TRAINABLES}:
         if is_admitted:
-            _refresh_models(deps, invocation)
-        return
-    if invocation.kind is Kind.REFRESH_TRAINABLES:
-        refresh_trainables(deps, invocation)
+            refresh = _refresh_models if invocation.kind is Kind.REFRESH_MODELS else refresh_trainables
+            refresh(deps, invocation)
         return
     reference = new_reference()
     names = ("team", "enterprise", "channel", "member", "at")
@@ -81,8 +79,10 @@ def _turn_away(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
     """The operator has taken the workspace off the list since it was installed: nothing is asked of AWS for it."""
     log.warning("not admitted", extra={"team": invocation.team, "enterprise": invocation.enterprise})
     view = trouble_message(not_admitted())
-    if invocation.kind in ADMIN_KINDS:
+    if invocation.kind in ADMIN_KINDS | FINETUNE_KINDS:
         answer(deps, invocation, view)
+    elif invocation.kind in TRAINING_KINDS:
+        say(deps, invocation, not_admitted())
     else:
         tell(deps.slack, invocation.channel, invocation.thread_ts, invocation.member, invocation.response_url, view)
     work.finish()

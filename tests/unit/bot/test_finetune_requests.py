@@ -50,7 +50,7 @@ def asking(text: str, key: str = "ask-1", member: str = "U1", **facts: Any) -> I
     """`/finetune <text>` was typed, or what it asks about first was confirmed."""
     planned = plan(text)
     assert isinstance(planned, ManageRegistry | ConfirmRegistry), planned
-    kind, given = Kind.FINETUNE, {"response_url": URL, "command": planned.text, **facts}
+    kind, given = Kind.FINETUNE, {"response_url": URL, "command": planned.text, "actor_team": "T1", **facts}
     if isinstance(planned, ConfirmRegistry):
         kind, given = Kind.FINETUNE_CONFIRMED, {"message_ts": f"{START - 20:.6f}", **given}
     return Invocation(**{"kind": kind, "request_key": key, "team": "T1", "channel": "C1", "member": member,
@@ -67,7 +67,8 @@ def importing(key: str = "import-1", member: str = "U1", **fields: Any) -> Invoc
         "licence_note": "from our press",
         **fields,
     }
-    return Invocation(Kind.IMPORT_LORA, key, "T1", "C1", member, START, response_url=URL, fields=given)
+    facts: Any = {"response_url": URL, "fields": given, "actor_team": "T1"}
+    return Invocation(Kind.IMPORT_LORA, key, "T1", "C1", member, START, **facts)
 
 
 def answered(stage: Stage) -> str:
@@ -138,7 +139,7 @@ def test_one_that_fails_in_the_model_is_named(stage: Stage) -> None:
 
 
 def refresh(member: str = "U1", channel: str = "C1", key: str = "models-1") -> Invocation:
-    return Invocation(Kind.REFRESH_MODELS, key, "T1", channel, member, START)
+    return Invocation(Kind.REFRESH_MODELS, key, "T1", channel, member, START, actor_team="T1")
 
 
 def test_each_member_is_offered_what_they_may_use_where_they_are(stage: Stage) -> None:
