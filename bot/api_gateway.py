@@ -16,8 +16,11 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
+from commands.views.training_ids import CHANGE_FORM, ESTIMATED, MORE_PICTURES, SHOW_ADVANCED
 
 MAX_BODY_BYTES = 1_000_000
+IN_VIEWS = frozenset({*ESTIMATED, SHOW_ADVANCED, MORE_PICTURES, CHANGE_FORM})
+"""What is pressed or chosen in modals; everything else of ours is below a message."""
 # Bolt acts on some other headers; none of them is covered by the signature.
 PASSED_ON = ("content-type", "x-slack-request-timestamp", "x-slack-signature")
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -84,13 +87,16 @@ def is_well_formed(body: Any) -> bool:
                 and bool(actions)
                 and all(isinstance(one, dict) and _is_id(one.get("action_id")) for one in actions)
                 and isinstance(body.get("message", {}), dict)
-                and (not _is_ours(actions) or _is_press(body))
+                and (not _is_ours(actions) or (_is_change(body) if _is_in_view(actions) else _is_press(body)))
             )
+        case "message_action":
+            return _has_people(body) and _is_message_shortcut(body)
         case "view_submission" | "view_closed":
             view = body.get("view")
             return _has_people(body) and isinstance(view, dict) and _is_view(view)
         case "block_suggestion":
-            return _has_people(body) and _is_id(body.get("action_id"))
+            view = body.get("view", {})
+            return _has_people(body) and _is_id(body.get("action_id")) and isinstance(view, dict)
         case _:
             return "ssl_check" in body
 
@@ -122,6 +128,33 @@ def _is_press(body: dict[str, Any]) -> bool:
         isinstance(container, dict)
         and all(_is_id(container.get(name)) for name in ("channel_id", "message_ts"))
         and _is_id(body["actions"][0].get("action_ts"))
+        and _is_id(body.get("trigger_id"))
+    )
+
+
+def _is_in_view(actions: list[dict[str, Any]]) -> bool:
+    return str(actions[0]["action_id"]) in IN_VIEWS
+
+
+def _is_change(body: dict[str, Any]) -> bool:
+    view = body.get("view")
+    if not isinstance(view, dict) or not _is_view(view):
+        return False
+    blocks = view.get("blocks")
+    has_blocks = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+    return has_blocks and _is_id(view.get("hash"))
+
+
+def _is_message_shortcut(body: dict[str, Any]) -> bool:
+    channel, message = body.get("channel"), body.get("message")
+    return (
+        isinstance(channel, dict)
+        and _is_id(channel.get("id"))
+        and isinstance(message, dict)
+        and _is_id(message.get("ts"))
+        and isinstance(message.get("thread_ts", ""), str | None)
+        and isinstance(message.get("files", []), list | None)
+        and _is_id(body.get("callback_id"))
         and _is_id(body.get("trigger_id"))
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,26 @@ class Kind(StrEnum):
     """Answer the admin's question in `command`; nothing changes."""
     ADMIN_CONFIRMED = "admin_confirmed"
     """Make the change in `command`, for which Confirm was pressed in `message_ts`."""
+    REFRESH_TRAINABLES = "refresh_trainables"
+    TRAINING_FORM = "training_form"
+    """Fill the modal `view_id` with the form in `training`, as far as it is."""
+    TRAINING_PICTURES = "training_pictures"
+    """Check the pictures of the form in `training`."""
+    TRAINING_ASK = "training_ask"
+    """Submit the draft of the form in `training`, with its captions."""
+    TRAINING_APPROVE = "training_approve"
+    TRAINING_DENY = "training_deny"
+    """`training` has the reason."""
+    TRAINING_SELF_APPROVE = "training_self_approve"
+    TRAINING_CANCEL = "training_cancel"
+    FINETUNE = "finetune"
+    """Look up or change LoRAs and trainings as `command` says."""
+    FINETUNE_PAGE = "finetune_page"
+    """Another page, shown in place of the message whose button was pressed; `command` changes nothing."""
+    FINETUNE_CONFIRMED = "finetune_confirmed"
+    """Delete what `command` says, for which Delete was pressed in `message_ts`."""
+    IMPORT_LORA = "import_lora"
+    """Bring in the file that `fields` says."""
     UNINSTALLED = "uninstalled"
     """Slack says that the app was taken out of the workspace, or of its organisation."""
     TOKENS_REVOKED = "tokens_revoked"
@@ -48,7 +69,8 @@ class Invocation:
     `request_key` is derived from what Slack delivers, so that a repeated delivery has the same one. `team` is the
     workspace whose installation was asked, `enterprise` its organisation or empty, `actor_team` the workspace (or
     organisation) that the member belongs to, empty where that is unknown. `message_ts` is the message whose button was
-    pressed and `value` what the button carries. `at` is when Slack asked, in Unix seconds.
+    pressed and `value` what the button carries, `fields` what a form says. `view_id` is the modal that is to show the
+    outcome. `at` is when Slack asked, in Unix seconds.
     """
 
     kind: Kind
@@ -67,6 +89,9 @@ class Invocation:
     enterprise: str = ""
     actor_team: str = ""
     command: str = ""
+    view_id: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     @property
@@ -87,7 +112,7 @@ class Invocation:
             document = json.loads(text)
             if document["version"] != VERSION:
                 raise MalformedInvocation("unknown version")
-            known = {one.name for one in fields(cls)}
+            known = {one.name for one in dataclass_fields(cls)}
             document = {key: value for key, value in document.items() if key in known}
             return cls(**{**document, "kind": Kind(document["kind"])})
         except (KeyError, TypeError, ValueError) as error:

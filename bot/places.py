@@ -45,6 +45,31 @@ def delivery_key(job_id: str) -> str:
     return f"delivery#{job_id}"
 
 
+def training_key(training_id: str) -> str:
+    """Record of a training that the bot has asked for: where its messages are."""
+    return f"training#{training_id}"
+
+
+def training_form_key(form_key: str) -> str:
+    """Record of what is filled in in a form of trainings, and of its pictures."""
+    return f"training_form#{form_key}"
+
+
+def training_step_key(training_id: str, step: str) -> str:
+    """Record of one step of showing a training."""
+    return f"training_step#{training_id}#{step}"
+
+
+def trainables_key(team: str) -> str:
+    """Record of what can be trained in a workspace."""
+    return f"trainables#{team}"
+
+
 def models_key(team: str) -> str:
     """Record of the models that a workspace is offered."""
     return f"models#{team}"
+
+
+def loras_key(team: str, channel: str, member: str) -> str:
+    """Record of the LoRAs that a member is offered in a channel: not everybody may use every one."""
+    return f"loras#{team}#{channel}#{member}"

@@ -21,11 +21,12 @@ from bot.listeners.deps import ListenerDeps
 from bot.listeners.forms import register_forms
 from bot.listeners.installations import register_installations
 from bot.listeners.mentions import register_mentions
+from bot.listeners.training_buttons import register_training_buttons
+from bot.listeners.training_forms import first_input, register_training_forms
 from bot.logs import log, new_reference
 from bot.origin import enterprise_of, team_of
 from bot.slack_client import DEFAULT_API_URL, WorkspaceToken, client_options, hasty_client
 from commands.sentences import trouble_text, unexpected
-from commands.views.form import PROMPT
 
 # Slack waits three seconds for everything together.
 API_SECONDS = 2
@@ -64,6 +65,8 @@ def build_app(deps: ListenerDeps, signing_secret: str, tokens: BotTokens, api_ur
     register_commands(app, deps)
     register_mentions(app, deps)
     register_forms(app, deps)
+    register_training_forms(app, deps)
+    register_training_buttons(app, deps)
     register_buttons(app, deps)
     app.error(_on_error)
     return app
@@ -80,7 +83,7 @@ def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
     if "command" in body:
         return _json_response({"response_type": "ephemeral", "text": text})
     if body.get("type") == "view_submission":
-        return _json_response({"response_action": "errors", "errors": {PROMPT: text}})
+        return _json_response({"response_action": "errors", "errors": {first_input(body): text}})
     # Events are delivered again; Slack shows a sign of its own beside a button.
     return BoltResponse(status=500, body="")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.request import Request, urlopen
@@ -12,8 +12,9 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.bot_tokens import BotTokens
-from bot.ports.slack import Slack, SlackRefused, SlackUnavailable, UploadTicket
+from bot.ports.slack import Slack, SlackFile, SlackRefused, SlackUnavailable, UploadTicket
 from bot.slack_client import TIMEOUT_SECONDS, WorkspaceToken, call, hasty_client, patient_client
+from bot.slack_downloads import download
 from commands.views.blocks import Message
 
 METADATA_EVENT = "easel_request"
@@ -48,6 +49,8 @@ class SlackWorkspace:
     """Implements `bot.ports.slack.Slack` for one workspace."""
 
     def __init__(self, token: WorkspaceToken, api_url: str) -> None:
+        self._token = token
+        self._api_url = api_url
         self._client: WebClient = patient_client(token, api_url)
         self._hasty: WebClient = hasty_client(token, api_url)
 
@@ -185,3 +188,53 @@ class SlackWorkspace:
         except SlackRefused as refused:
             if refused.code not in {"file_not_found", "file_deleted"}:
                 raise
+
+    # -------------------------------------------------------------- what people have uploaded
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        return _slack_file(call(self._client.files_info, file=file_id)["file"])
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes, from Slack's file host alone."""
+        return download(file.url, self._api_url, self._token.get(), most_bytes)
+
+    def pictures_in_thread(self, channel: str, root_ts: str) -> Sequence[SlackFile]:
+        """The pictures that people have posted in a thread."""
+        found: dict[str, SlackFile] = {}
+        arguments: dict[str, Any] = {"channel": channel, "ts": root_ts, "limit": PAGE}
+        for _ in range(MAX_PAGES):
+            response = call(self._client.conversations_replies, **arguments)
+            for message in response.get("messages") or []:
+                if message.get("bot_id"):
+                    continue
+                files = [_slack_file(file) for file in message.get("files") or []]
+                # While Slack processes a file, it does not say what it is.
+                found |= {file.file_id: file for file in files if _may_be_picture(file)}
+            cursor = (response.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                break
+            arguments["cursor"] = cursor
+        return list(found.values())
+
+    # -------------------------------------------------------------- modals
+
+    def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Replace what a modal shows."""
+        call(self._client.views_update, view_id=view_id, view=dict(view))
+
+
+def _may_be_picture(file: SlackFile) -> bool:
+    return not file.is_deleted and (not file.mimetype or file.mimetype.startswith("image/"))
+
+
+def _slack_file(file: Mapping[str, Any]) -> SlackFile:
+    size = file.get("size")
+    return SlackFile(
+        file_id=str(file["id"]),
+        name=str(file.get("name") or file.get("title") or "picture"),
+        mimetype=str(file.get("mimetype") or ""),
+        size_bytes=size if isinstance(size, int) else 0,
+        url=str(file.get("url_private_download") or file.get("url_private") or ""),
+        is_deleted=file.get("mode") == "tombstone",
+    )

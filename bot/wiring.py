@@ -249,6 +249,8 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     from bot.aws.s3_pictures import S3Pictures
     from bot.aws.signed_access_api import SignedAccessApi
     from bot.aws.signed_backend_api import SignedBackendApi
+    from bot.aws.signed_registry_api import SignedRegistryApi
+    from bot.aws.signed_training_api import SignedTrainingApi
     from bot.aws.slack_secret import read_slack_secret
     from bot.aws.sqs_retries import SqsRetries
     from bot.aws.sts_sessions import StsSessions
@@ -272,6 +274,8 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
     api_url = api_address(settings.api_url, environment)
     api = SignedBackendApi(api_url, clients.region, clock)
     access = SignedAccessApi(api_url, clients.region, clock)
+    trainings = SignedTrainingApi(api_url, clients.region, clock)
+    registry = SignedRegistryApi(api_url, clients.region, clock)
     simulator = IamSimulator(clients)
     pictures = S3Pictures(clients, settings.pictures_bucket)
     admission = Admission.read(settings.admitted, own=secret.team_id if secret.bot_token else "")
@@ -285,10 +289,12 @@ def wire_worker(environment: Mapping[str, str] = os.environ) -> WorkerFunction:
             sessions=sessions,
             api=api,
             access=access,
+            registry=registry,
             simulator=simulator,
             pictures=pictures,
             clock=clock,
             default_endpoint=settings.default_endpoint,
+            trainings=trainings,
         )
 
     installations = InstallationDeps(_installations(settings.tokens), oauth, tokens)

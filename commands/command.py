@@ -22,6 +22,18 @@ class OpenForm:
 
 
 @dataclass(frozen=True)
+class OpenTrainingForm:
+    """Open the form that trains a LoRA."""
+
+
+@dataclass(frozen=True)
+class OpenImportForm:
+    """Open the form that takes the file of a LoRA, to be called `name`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Paint:
     """Paint this."""
 
@@ -48,13 +60,40 @@ class Change:
 
 
 @dataclass(frozen=True)
+class ManageRegistry:
+    """Look up or change LoRAs and trainings as `text` says, a command in its canonical form."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ConfirmRegistry:
+    """The same, after the person has seen what will be gone and has confirmed it."""
+
+    instruction: Instruction
+    text: str
+
+
+@dataclass(frozen=True)
 class Refuse:
     """Answer with what is wrong; at least one mistake."""
 
     mistakes: tuple[Mistake, ...]
 
 
-Plan = ShowHelp | OpenForm | Paint | ShowLimits | Look | Change | Refuse
+Plan = (
+    ShowHelp
+    | OpenForm
+    | OpenTrainingForm
+    | OpenImportForm
+    | Paint
+    | ShowLimits
+    | Look
+    | Change
+    | ManageRegistry
+    | ConfirmRegistry
+    | Refuse
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +102,7 @@ class Command:
 
     `plan` is pure: from the text after the command's name to what is to be done. `examples` are (text, meaning).
     `should_escape` asks Slack to send mentions as ids. `subcommands` are known by their first words, and have options
-    and examples of their own.
+    and examples of their own. `alone` is what the command opens without any words, `notes` stand below the help.
     """
 
     name: str
@@ -74,6 +113,8 @@ class Command:
     is_prompt_taken: bool = True
     should_escape: bool = False
     subcommands: tuple[Subcommand, ...] = ()
+    alone: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def usage_hint(self) -> str:

@@ -11,6 +11,7 @@ from backend_lambda.contract.limits import (
     MAX_STEPS,
 )
 from commands.command import Command, OpenForm, Paint, Plan, Refuse, ShowHelp, ShowLimits, asks_for_help
+from commands.grammar.loras import LorasOption
 from commands.grammar.mistakes import Mistake, PromptMissing, PromptTooLong
 from commands.grammar.options import IntegerOption, NameOption, NumberOption, Option, RatioOption, WordsOption
 from commands.grammar.parse import Parsed, parse
@@ -28,8 +29,9 @@ GUIDANCE = NumberOption(
 )
 NEGATIVE = WordsOption("no", "What should not be in the picture", aliases=("negative", "without"))
 MODEL = NameOption("model", "Which model paints", "the name of a model; the form lists them", aliases=("endpoint",))
+LORA = LorasOption("lora", "What the team trained, with a weight; may be given several times", aliases=("loras",))
 
-OPTIONS: tuple[Option, ...] = (ASPECT, PICTURES, SEED, STEPS, GUIDANCE, NEGATIVE, MODEL)
+OPTIONS: tuple[Option, ...] = (ASPECT, PICTURES, SEED, STEPS, GUIDANCE, NEGATIVE, MODEL, LORA)
 
 LIMITS = Subcommand("limits", "What you may still use here, and when it starts anew")
 
@@ -74,6 +76,8 @@ IMAGINE = Command(
         ("a house and a tree --n 4 --ar 3:2", "four pictures in landscape format"),
         ("a yellow star --seed 7 --steps 30", "the same seed gives the same picture again"),
         ("a green fish --no bubbles, plants --cfg 9", "without bubbles and plants, close to the prompt"),
+        ("a zblx in the snow --lora mascot:0.8 --lora ink", "with two LoRAs, the first one weaker"),
     ),
     subcommands=(LIMITS,),
+    alone="a form with the same options",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.admin.settle import contradictions
-from commands.admin.subcommands import CHANGING, SUBCOMMANDS
+from commands.admin.subcommands import SUBCOMMANDS, is_change
 from commands.command import Change, Command, Look, Plan, Refuse, ShowHelp, asks_for_help
 from commands.grammar.clean import clean
 from commands.grammar.subcommands import read_instruction, render_instruction
@@ -25,7 +25,7 @@ def plan(text: str) -> Plan:
     mistakes = contradictions(instruction)
     if mistakes:
         return Refuse(mistakes)
-    if instruction.path in CHANGING:
+    if is_change(instruction):
         return Change(instruction)
     return Look(render_instruction(SUBCOMMANDS, instruction))
 
@@ -47,4 +47,9 @@ IMAGINE_ADMIN = Command(
     subcommands=SUBCOMMANDS,
     is_prompt_taken=False,
     should_escape=True,
+    notes=(
+        "The most specific grant decides: member, user group, channel, workspace. Any deny wins over all. "
+        "What changes something is shown first and made when you press Confirm, under your own IAM role. "
+        "Only you see the answers; every change leaves an audit record.",
+    ),
 )

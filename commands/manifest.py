@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from commands.registry import COMMANDS
+from commands.views.training_ids import TRAIN_SHORTCUT, TRAIN_SHORTCUT_NAME
 
 REQUEST_URL = "https://example.invalid/slack/events"
 """Replaced by the deployed stack's own URL when the app is created, here and where people are sent back to."""
@@ -14,10 +15,10 @@ REQUEST_URL = "https://example.invalid/slack/events"
 # What each scope is needed for. A scope that nothing here names must not be asked for.
 BOT_SCOPES = {
     "app_mentions:read": "mentions in threads",
-    "channels:history": "finding its own placeholder again after a crash, in public channels",
+    "channels:history": "finding its own placeholder again after a crash, and pictures to train on in a thread",
     "chat:write": "posting and updating messages",
     "commands": "slash commands",
-    "files:read": "waiting until Slack has processed a picture",
+    "files:read": "waiting until Slack has processed a picture, and reading pictures to train on",
     "files:write": "uploading and deleting pictures",
     "groups:history": "as channels:history, in private channels",
     "im:history": "direct messages to the bot, and as channels:history there",
@@ -54,6 +55,14 @@ def manifest(request_url: str = REQUEST_URL, is_distributed: bool = True) -> dic
                     "should_escape": command.should_escape,
                 }
                 for command in COMMANDS
+            ],
+            "shortcuts": [
+                {
+                    "name": TRAIN_SHORTCUT_NAME,
+                    "type": "message",
+                    "callback_id": TRAIN_SHORTCUT,
+                    "description": "Train a style or a subject on the pictures of this message and its thread",
+                }
             ],
         },
         "oauth_config": {

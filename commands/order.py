@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from commands.grammar.loras import NONE, LoraChoice, read_loras, with_known_versions
 from commands.grammar.options import Value, ratio_of
 
 # Option name in the grammar → field of an order.
@@ -17,6 +18,7 @@ FIELDS = {
     "cfg": "guidance_scale",
     "no": "negative_prompt",
     "model": "model",
+    "lora": "loras",
 }
 
 
@@ -25,6 +27,7 @@ class PaintOrder:
     """A prompt and the settings that were named; None leaves a setting to the model's defaults.
 
     Sides are in pixels and come from an earlier job; they are given instead of `aspect_ratio`, never beside it.
+    `loras` is what `commands.grammar.loras` writes.
     """
 
     prompt: str
@@ -37,6 +40,7 @@ class PaintOrder:
     steps: int | None = None
     guidance_scale: float | None = None
     model: str | None = None
+    loras: str | None = None
 
     @classmethod
     def from_values(cls, prompt: str, values: Mapping[str, Value]) -> PaintOrder:
@@ -53,11 +57,22 @@ class PaintOrder:
         """A JSON object without what is not named."""
         return {key: value for key, value in asdict(self).items() if value is not None}
 
+    @property
+    def chosen_loras(self) -> tuple[LoraChoice, ...]:
+        """The LoRAs to paint with, one by one."""
+        return read_loras(self.loras or NONE) or ()
+
     def changed(self, values: Mapping[str, Value]) -> PaintOrder:
-        """This order with the named options (by their names in the grammar) replaced."""
+        """This order with the named options (by their names in the grammar) replaced.
+
+        A LoRA that is named again without a version keeps the one that it had here.
+        """
         changes: dict[str, Any] = {FIELDS[name]: value for name, value in values.items() if name in FIELDS}
         if "aspect_ratio" in changes:
             changes |= {"width": None, "height": None}
+        if "loras" in changes:
+            chosen = with_known_versions(changes["loras"], self.chosen_loras)
+            changes["loras"] = None if chosen == NONE else chosen
         return replace(self, **changes)
 
     def values(self) -> dict[str, Value]:

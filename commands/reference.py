@@ -26,6 +26,7 @@ has none) and changes what is named. Everything else stays, the seed too, so tha
 | say | and this changes |
 |---|---|
 | `--seed 5`, `--n 3`, `--ar 3:2`, … | that setting |
+| `--lora mascot:0.5`, `--lora none` | all LoRAs; the same name without a version keeps the picture's version |
 | `make it green`, `in blue`, `make the boat red` | the colour |
 | `make it bigger`, `smaller`, `make the house large` | the size |
 | `on the left`, `move it to the top` | the place |
@@ -69,7 +70,7 @@ def _command(command: Command) -> str:
 
 
 def _introduction(command: Command) -> str:
-    form = " Alone it opens a form with the same options;" if command.is_prompt_taken else ""
+    form = f" Alone it opens {command.alone};" if command.alone else ""
     return f"{command.summary}.{form} `{command.name} help` shows this to you alone."
 
 

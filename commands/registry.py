@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from commands.command import Command
+from commands.finetune import FINETUNE
 from commands.imagine import IMAGINE
 from commands.imagine_admin import IMAGINE_ADMIN
 
-COMMANDS: tuple[Command, ...] = (IMAGINE, IMAGINE_ADMIN)
+COMMANDS: tuple[Command, ...] = (IMAGINE, IMAGINE_ADMIN, FINETUNE)
 
 
 def command_named(name: str) -> Command | None:

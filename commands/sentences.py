@@ -30,6 +30,16 @@ from commands.sentences_access import (
     moderated,
     unchecked,
 )
+from commands.sentences_loras import (
+    lora_file_unusable,
+    lora_name_taken,
+    lora_not_fitting,
+    lora_not_found,
+    lora_unusable,
+    lora_version_not_found,
+    training_not_found,
+    training_not_in_state,
+)
 from commands.trouble import ApiRefusal as ApiRefusal
 from commands.trouble import Trouble as Trouble
 from commands.trouble import code as code
@@ -62,6 +72,15 @@ SAID_AS = {
     "models": "`--models`",
     "guardrail": "the guardrail",
     "words": "the words",
+    "loras": "`--lora`",
+    "weight": "the weight of `--lora`",
+    "version": "the version of `--lora`",
+    "name": "the name",
+    "trigger": "the trigger word",
+    "licence_note": "the note",
+    "approvals_place": "`--approvals`",
+    "approval_days": "`--approval-days`",
+    "keep_dataset_days": "`--keep-pictures`",
 }
 
 BOUNDED_BY_LIMITS = frozenset({"endpoint", "width", "height", "aspect_ratio", "steps"})
@@ -231,6 +250,20 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return guardrail_too_long(refusal.allowed)
         case "access_conflict":
             return access_conflict()
+        case "lora_not_found":
+            if (refusal.field or "").split(".")[-1] == "version":
+                return lora_version_not_found(refusal.message, refusal.available)
+            return lora_not_found(refusal.given, refusal.available)
+        case "lora_not_fitting":
+            return lora_not_fitting(refusal.message)
+        case "lora_name_taken":
+            return lora_name_taken(refusal.given)
+        case "lora_file_unusable":
+            return lora_file_unusable(refusal.message)
+        case "training_not_found":
+            return training_not_found("")
+        case "training_not_in_state":
+            return training_not_in_state(refusal.message)
         case "webhook_not_found":
             return Trouble("There is no such webhook.", can_retry=False)
         case "idempotency_conflict" | "malformed_request" | "internal":
@@ -239,9 +272,11 @@ def api_trouble(refusal: ApiRefusal, model: str | None) -> Trouble:
             return unexpected(refusal.reference or "")
 
 
-def job_trouble(code_name: str, reference: str) -> Trouble:
-    """What the person reads when a job failed."""
+def job_trouble(code_name: str, reference: str, loras: Sequence[str] = ()) -> Trouble:
+    """What the person reads when a job failed; `loras` are the names of those that it was to paint with."""
     match code_name:
+        case "lora_unusable":
+            return lora_unusable(loras, reference)
         case "invalid_request":
             return Trouble(
                 "The model does not take these settings.", "Change the size or the steps and try again.", reference

@@ -64,12 +64,12 @@ def register_admin_buttons(app: App, deps: ListenerDeps) -> None:
         if actor_team is not None:
             trouble = deps.enqueue(_confirmed(deps, body, actor_team))
         if trouble is not None:
-            _tell(client, body, trouble)
+            tell_presser(client, body, trouble)
         ack()
 
     @app.action(ADMIN_CANCEL)
     def on_cancelled(ack: Ack, body: Body) -> None:
-        _replace(str(body.get("response_url") or ""), withdrawn())
+        replace_original(str(body.get("response_url") or ""), withdrawn())
         ack()
 
 
@@ -92,7 +92,7 @@ def _confirmed(deps: ListenerDeps, body: Body, actor_team: str) -> Invocation:
     )
 
 
-def _replace(response_url: str, view: Message) -> None:
+def replace_original(response_url: str, view: Message) -> None:
     """Put `view` in place of the message whose button was pressed; where that fails, nothing has changed either."""
     if not response_url:
         return
@@ -104,7 +104,8 @@ def _replace(response_url: str, view: Message) -> None:
         log.info("preview not replaced", extra={"problem": type(error).__name__})
 
 
-def _tell(client: WebClient, body: Body, trouble: Trouble) -> None:
+def tell_presser(client: WebClient, body: Body, trouble: Trouble) -> None:
+    """Say it to whoever pressed a button, beside the button's message."""
     container, view = body["container"], trouble_message(trouble)
     try:
         call(

@@ -11,6 +11,7 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.actors import actor_team_of
 from bot.listeners.admin import register_admin_buttons
 from bot.listeners.deps import Body, ListenerDeps
+from bot.listeners.finetune import register_finetune
 from bot.listeners.forms import open_form
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
@@ -51,6 +52,7 @@ def register_buttons(app: App, deps: ListenerDeps) -> None:
         ack()
 
     register_admin_buttons(app, deps)
+    register_finetune(app, deps)
 
     @app.action(re.compile(".*"))
     def on_anything_else(ack: Ack) -> None:

@@ -11,11 +11,26 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.actors import actor_team_of
 from bot.listeners.admin import asked, shown_change
 from bot.listeners.deps import Body, ListenerDeps
+from bot.listeners.finetune import open_import_form, shown_deletion
 from bot.listeners.forms import open_form
+from bot.listeners.training_forms import open_from_command
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
-from commands.command import Change, Command, Look, OpenForm, Paint, Refuse, ShowHelp, ShowLimits
+from commands.command import (
+    Change,
+    Command,
+    ConfirmRegistry,
+    Look,
+    ManageRegistry,
+    OpenForm,
+    OpenImportForm,
+    OpenTrainingForm,
+    Paint,
+    Refuse,
+    ShowHelp,
+    ShowLimits,
+)
 from commands.registry import COMMANDS
 from commands.sentences import Trouble, mistakes_text
 from commands.views.blocks import Message, message, section
@@ -41,10 +56,22 @@ def _listener(command: Command, deps: ListenerDeps) -> Any:
                 _answer(ack, message(text, [section(text)]))
             case OpenForm():
                 _open(ack, body, client, deps)
+            case OpenTrainingForm():
+                trouble = open_from_command(deps, client, body)
+                if trouble is None:
+                    ack()
+                else:
+                    _answer(ack, trouble_message(trouble))
             case Change(instruction):
                 _answer(ack, shown_change(deps, body, instruction))
             case Look(text):
                 _enqueue(ack, deps, asked(deps, body, Kind.ADMIN, text))
+            case ManageRegistry(text):
+                _enqueue(ack, deps, asked(deps, body, Kind.FINETUNE, text))
+            case ConfirmRegistry():
+                _answer(ack, shown_deletion(plan))
+            case OpenImportForm(name):
+                _open_import(ack, body, client, deps, name)
             case ShowLimits():
                 _enqueue(ack, deps, asked(deps, body, Kind.LIMITS))
             case Paint(order):
@@ -73,6 +100,16 @@ def _open(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps) -> None:
     except (SlackRefused, SlackUnavailable) as error:
         log.warning("form not opened", extra={"code": str(error)})
         _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type `/imagine` again.")))
+        return
+    ack()
+
+
+def _open_import(ack: Ack, body: Body, client: WebClient, deps: ListenerDeps, name: str) -> None:
+    try:
+        open_import_form(deps, client, body, name)
+    except (SlackRefused, SlackUnavailable) as error:
+        log.warning("form not opened", extra={"code": str(error)})
+        _answer(ack, trouble_message(Trouble("Slack did not open the form in time.", "Type the command again.")))
         return
     ack()
 

@@ -11,16 +11,18 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.actors import actor_team_of
 from bot.listeners.deps import Body, ListenerDeps
 from bot.origin import enterprise_of, team_of
-from bot.places import models_key
+from bot.places import loras_key, models_key
 from bot.ports.records import Json
 from bot.slack_client import call
 from commands.order import PaintOrder
 from commands.sentences import Trouble
 from commands.sentences_access import unknown_team
-from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
+from commands.views.action_ids import IMAGINE_FORM, LORA_SELECT, MODEL_SELECT
 from commands.views.form import PROMPT, FormOrigin, imagine_form, model_options, read_form
+from commands.views.form_loras import lora_options
 
 MODELS_FRESH_SECONDS = 300
+LORAS_FRESH_SECONDS = 30
 
 
 def register_forms(app: App, deps: ListenerDeps) -> None:
@@ -32,6 +34,17 @@ def register_forms(app: App, deps: ListenerDeps) -> None:
         models = listed["models"] if listed is not None else []
         names = [(model["name"], model["title"]) for model in models] or [(deps.default_endpoint, "")]
         ack(**model_options(names, str(body.get("value") or "")))
+
+    @app.options(LORA_SELECT)
+    def on_lora_typed(ack: Ack, body: Body) -> None:
+        # Not everybody may use every LoRA, nor everywhere: the list is this member's in this channel.
+        view = body.get("view") or {}
+        try:
+            channel = FormOrigin.from_metadata(view.get("private_metadata") or "").channel
+        except (KeyError, ValueError, TypeError):
+            channel = ""
+        record = deps.store.get(loras_key(team_of(body), channel, body["user"]["id"]))
+        ack(**lora_options(record.data["loras"] if record is not None else [], str(body.get("value") or "")))
 
     @app.view(IMAGINE_FORM)
     def on_submitted(ack: Ack, body: Body) -> None:
@@ -73,24 +86,26 @@ def open_form(
     origin: FormOrigin,
     order: PaintOrder | None,
 ) -> None:
-    """Open the form with `order` in it for whoever sent `body`; raises `SlackRefused` and `SlackUnavailable`.
-
-    Old models are listed anew.
-    """
-    trigger_id, team = body["trigger_id"], team_of(body)
+    """Open the form with `order` in it for whoever sent `body`; raises `SlackRefused` and `SlackUnavailable`."""
     view: dict[str, Any] = imagine_form(origin, order, deps.default_endpoint)
-    call(client.views_open, trigger_id=trigger_id, view=view)
-    listed = _listed_models(deps, team)
-    if listed is None or deps.clock.now() - listed["listed_at"] > MODELS_FRESH_SECONDS:
-        # Until someone unfolds the select, the worker has had the time to ask.
+    call(client.views_open, trigger_id=body["trigger_id"], view=view)
+    refresh_lists(deps, body, member, origin)
+
+
+def refresh_lists(deps: ListenerDeps, body: Body, member: str, origin: FormOrigin) -> None:
+    """Have old lists of models and LoRAs listed anew: until someone unfolds a select, the worker has had the time."""
+    team, now = team_of(body), deps.clock.now()
+    models, loras = _listed_models(deps, team), deps.store.get(loras_key(team, origin.channel, member))
+    are_models_old = models is None or now - models["listed_at"] > MODELS_FRESH_SECONDS
+    if are_models_old or loras is None or now - loras.data["listed_at"] > LORAS_FRESH_SECONDS:
         deps.enqueue(
             Invocation(
                 Kind.REFRESH_MODELS,
-                request_key("models", team, trigger_id),
+                request_key("models", team, body["trigger_id"]),
                 team,
                 origin.channel,
                 member,
-                deps.clock.now(),
+                now,
                 enterprise=enterprise_of(body),
                 actor_team=actor_team_of(body) or "",
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from commands.views.blocks import Message
 
@@ -23,6 +23,22 @@ class NotInstalled(SlackRefused):
 
 class SlackUnavailable(Exception):
     """Slack did not answer, or only with a server error or a rate limit: whether it did anything is unknown."""
+
+
+class FileTooLarge(Exception):
+    """The file has more bytes than were asked for."""
+
+
+@dataclass(frozen=True)
+class SlackFile:
+    """A file that somebody has uploaded. Its URL needs a token; sizes as Slack says, which is not to be relied on."""
+
+    file_id: str
+    name: str
+    mimetype: str
+    size_bytes: int
+    url: str = field(repr=False)
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,30 @@ class SlackFiles(Protocol):
         ...
 
 
+class SlackPictures(Protocol):
+    """What people have uploaded. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        ...
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes; raises `FileTooLarge` where there are more."""
+        ...
+
+    def pictures_in_thread(self, channel: str, root_ts: str) -> Sequence[SlackFile]:
+        """The pictures that people have posted in a thread, its root included, oldest first."""
+        ...
+
+
+class SlackViews(Protocol):
+    """Modals. Every method raises `SlackRefused` or `SlackUnavailable`."""
+
+    def update_view(self, view_id: str, view: Mapping[str, Any]) -> None:
+        """Replace what a modal shows; one that was closed is refused as `not_found`."""
+        ...
+
+
 class SlackPeople(Protocol):
     """Who is who. Every method raises `SlackRefused` or `SlackUnavailable`."""
 
@@ -100,7 +140,7 @@ class SlackPeople(Protocol):
         ...
 
 
-class Slack(SlackMessages, SlackFiles, SlackPeople, Protocol):
+class Slack(SlackMessages, SlackFiles, SlackPictures, SlackViews, SlackPeople, Protocol):
     """All of Slack that the worker and the results function use, in one workspace."""
 
 

@@ -75,7 +75,8 @@ def _end(deps: ResultsDeps, delivery: Delivery) -> None:
         case JobSucceeded():
             _deliver_pictures(deps, delivery, event)
         case JobFailed():
-            trouble = job_trouble(event.failure.code, event.failure.reference)
+            names = [f"{lora.name}@{lora.version}" for lora in event.settings.loras]
+            trouble = job_trouble(event.failure.code, event.failure.reference, names)
             _show_end(deps, delivery, failure(event.settings.prompt, request.member, trouble, request.key))
         case JobCancelled():
             _show_end(deps, delivery, cancelled(event.settings.prompt, request.member))

@@ -7,6 +7,7 @@ import json
 from pydantic import ValidationError
 
 from backend_lambda.contract.events import EVENT_TYPES, SOURCE, JobEvent, JobProgressed
+from backend_lambda.contract.training_events import TRAINING_EVENT_TYPES, TrainingEvent
 from bot.leases import LeaseHeld, LeaseLost
 from bot.logs import log, new_reference
 from bot.ports.slack import NotInstalled
@@ -14,6 +15,7 @@ from bot.results.deliver import deliver
 from bot.results.deps import ResultsDeps, ResultsPorts
 from bot.results.progress import show_progress
 from bot.results.request import Request, request_of
+from bot.results.trainings.follow import follow_training
 from commands.sentences import unexpected
 from commands.views.failure import failure
 from commands.views.trouble import trouble_message
@@ -23,21 +25,30 @@ class MalformedEvent(Exception):
     """The queue's message is no event of ours."""
 
 
-def read_event(body: str) -> JobEvent | None:
+def read_event(body: str) -> JobEvent | TrainingEvent | None:
     """The event in an EventBridge envelope; None for kinds that this code does not know. Raises `MalformedEvent`."""
     try:
         envelope = json.loads(body)
         if envelope["source"] != SOURCE:
             raise MalformedEvent("another source")
-        kind = EVENT_TYPES.get(envelope["detail-type"])
-        return kind.model_validate(envelope["detail"]) if kind is not None else None
+        name, detail = envelope["detail-type"], envelope["detail"]
+        if name in TRAINING_EVENT_TYPES:
+            return TRAINING_EVENT_TYPES[name].model_validate(detail)
+        return EVENT_TYPES[name].model_validate(detail) if name in EVENT_TYPES else None
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         # What pydantic says holds the document, and so the prompt: only the kind of error goes on.
         raise MalformedEvent(f"not an event ({type(error).__name__})") from None
 
 
-def handle_event(ports: ResultsPorts, event: JobEvent, message_id: str, is_last_try: bool) -> None:
+def handle_event(ports: ResultsPorts, event: JobEvent | TrainingEvent, message_id: str, is_last_try: bool) -> None:
     """Handle one delivery of an event. Whatever it raises, the queue shall deliver it again."""
+    if isinstance(event, TrainingEvent):
+        follow_training(ports, event, message_id, is_last_try)
+    else:
+        _handle_job_event(ports, event, message_id, is_last_try)
+
+
+def _handle_job_event(ports: ResultsPorts, event: JobEvent, message_id: str, is_last_try: bool) -> None:
     request = request_of(ports.store, event)
     if request is None:
         log.info("not ours", extra={"job_id": event.job_id})

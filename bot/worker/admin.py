@@ -19,6 +19,8 @@ from commands.views.limits import limits_message
 from commands.views.trouble import trouble_message
 
 ADMIN_KINDS = frozenset({Kind.ADMIN, Kind.ADMIN_CONFIRMED, Kind.LIMITS})
+REPLACING = frozenset({Kind.ADMIN_CONFIRMED, Kind.FINETUNE_CONFIRMED, Kind.FINETUNE_PAGE})
+"""What is answered in place of the message whose button was pressed."""
 
 
 def administer(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) -> None:
@@ -31,15 +33,18 @@ def administer(deps: WorkerDeps, invocation: Invocation, work: Work, reference: 
     work.finish(answer=None)
 
 
-def answer(deps: WorkerDeps, invocation: Invocation, view: Message) -> None:
-    """Show it to the person alone: in place of the preview, else where they asked, else in a direct message."""
+def answer(deps: WorkerDeps, invocation: Invocation, view: Message) -> bool:
+    """Show it to the person alone: in place of the preview, else where they asked, else in a direct message.
+
+    Whether it could be shown.
+    """
     if invocation.response_url:
         try:
-            deps.slack.respond(invocation.response_url, view, replaces=invocation.kind is Kind.ADMIN_CONFIRMED)
-            return
+            deps.slack.respond(invocation.response_url, view, replaces=invocation.kind in REPLACING)
+            return True
         except (SlackRefused, SlackUnavailable) as error:
             log.info("could not respond", extra={"request_key": invocation.request_key, "code": str(error)})
-    tell(deps.slack, invocation.channel, invocation.thread_ts, invocation.member, None, view)
+    return tell(deps.slack, invocation.channel, invocation.thread_ts, invocation.member, None, view)
 
 
 def _outcome(deps: WorkerDeps, invocation: Invocation, reference: str) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from backend_lambda.contract.subjects import Subject, SubjectKind
+from backend_lambda.contract.trainings import TrainingPolicy
 from bot.invocation import Invocation
 from bot.logs import log
 from bot.ports.backend import ApiRefused, Credentials
@@ -26,6 +27,7 @@ from commands.admin.subcommands import (
     WORDS,
     WORDS_ADD,
 )
+from commands.admin.training import TRAINING, policy_change
 from commands.grammar.choices import split_phrases
 from commands.grammar.options import Value
 from commands.grammar.subcommands import Instruction
@@ -36,6 +38,7 @@ from commands.sentences_access import already_over, confirmed_too_late, group_me
 from commands.views.access_words import entry_line, everybody_meant, subject_text
 from commands.views.admin_change import done
 from commands.views.blocks import Message
+from commands.views.training_policy import policy_sentences
 from commands.views.trouble import trouble_message
 
 WORDS_ATTEMPTS = 5
@@ -72,6 +75,8 @@ def _make(deps: WorkerDeps, invocation: Invocation, credentials: Credentials, in
             return _deny(deps, invocation, credentials, subject_of(values[WHO.name], team), values)
         case REVOKE.path:
             return _revoke(deps, credentials, subject_of(values[WHO.name], team), values, once)
+        case TRAINING.path:
+            return _training(deps, credentials, instruction)
         case _:
             return _words(deps, credentials, instruction)
 
@@ -144,3 +149,11 @@ def _words(deps: WorkerDeps, credentials: Credentials, instruction: Instruction)
             if refused.body.get("code") != "access_conflict" or attempt == WORDS_ATTEMPTS:
                 raise
     return done(f"{len(was)} words and phrases are blocked now.")
+
+
+def _training(deps: WorkerDeps, credentials: Credentials, instruction: Instruction) -> Message:
+    before = deps.registry.read_training_policy(credentials)
+    wanted = TrainingPolicy.model_validate({**before.model_dump(), **policy_change(instruction.values)})
+    # Also where nothing changes by it: IAM shall say whether it may.
+    policy = deps.registry.put_training_policy(credentials, wanted)
+    return done("Done.", " ".join(policy_sentences(policy.model_dump())))

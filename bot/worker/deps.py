@@ -11,7 +11,9 @@ from bot.ports.access import AccessApi, PolicySimulator
 from bot.ports.backend import BackendApi, Credentials, Pictures, Sessions
 from bot.ports.clock import Clock
 from bot.ports.records import RecordStore
+from bot.ports.registry import RegistryApi
 from bot.ports.slack import Slack
+from bot.ports.trainings import TrainingApi
 from bot.worker.authorize import Authority, Authorized
 
 
@@ -28,10 +30,14 @@ class WorkerDeps:
     sessions: Sessions
     api: BackendApi
     access: AccessApi
+    registry: RegistryApi
     simulator: PolicySimulator
     pictures: Pictures
     clock: Clock
     default_endpoint: str
+    trainings: TrainingApi
+    pictures_at_once: int = 4
+    """So many pictures of a form are checked at the same time."""
 
     @property
     def board(self) -> Board:

@@ -176,7 +176,9 @@ def _body(invocation: Invocation, place: Place, order: PaintOrder) -> dict[str, 
         "request_key": invocation.request_key,
         **({"enterprise": invocation.enterprise} if invocation.enterprise else {}),
     }
-    settings = {key: value for key, value in order.to_json().items() if key != "model"}
+    settings = {key: value for key, value in order.to_json().items() if key not in {"model", "loras"}}
+    if order.loras:
+        settings["loras"] = [choice.to_json() for choice in order.chosen_loras]
     return {**settings, "idempotency_key": invocation.request_key, "context": context}
 
 

@@ -14,9 +14,12 @@ from bot.posting import tell
 from bot.worker.admin import ADMIN_KINDS, administer, answer
 from bot.worker.authorize import AccessRefused
 from bot.worker.deps import WorkerDeps
+from bot.worker.finetune import FINETUNE_KINDS, finetune
+from bot.worker.loras import offer_loras, offer_none
 from bot.worker.models import models
 from bot.worker.paint import give_up, paint
 from bot.worker.press import press
+from bot.worker.trainings.work import TRAINING_KINDS, refresh_trainables, say, train
 from commands.sentences import not_installed, unexpected
 from commands.sentences_access import not_admitted
 from commands.views.trouble import trouble_message
@@ -25,9 +28,10 @@ from commands.views.trouble import trouble_message
 def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_try: bool) -> None:
     """Handle one delivery of an invocation. Whatever it raises, the queue shall deliver it again."""
     is_admitted = deps.admission.admits(invocation.team, invocation.enterprise)
-    if invocation.kind is Kind.REFRESH_MODELS:
+    if invocation.kind in {Kind.REFRESH_MODELS, Kind.REFRESH_TRAINABLES}:
         if is_admitted:
-            _refresh_models(deps, invocation)
+            refresh = _refresh_models if invocation.kind is Kind.REFRESH_MODELS else refresh_trainables
+            refresh(deps, invocation)
         return
     reference = new_reference()
     names = ("team", "enterprise", "channel", "member", "at")
@@ -43,6 +47,10 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             paint(deps, invocation, work, reference)
         elif invocation.kind in ADMIN_KINDS:
             administer(deps, invocation, work, reference)
+        elif invocation.kind in TRAINING_KINDS:
+            train(deps, invocation, work, reference)
+        elif invocation.kind in FINETUNE_KINDS:
+            finetune(deps, invocation, work, reference)
         else:
             press(deps, _settled(invocation, work), work, reference)
     except (LeaseHeld, LeaseLost):
@@ -55,8 +63,10 @@ def work_on(deps: WorkerDeps, invocation: Invocation, message_id: str, is_last_t
             extra={"request_key": invocation.request_key, "reference": reference, "is_last_try": is_last_try},
         )
         if is_last_try:
-            if invocation.kind in ADMIN_KINDS:
+            if invocation.kind in ADMIN_KINDS | FINETUNE_KINDS:
                 answer(deps, invocation, trouble_message(unexpected(reference)))
+            elif invocation.kind in TRAINING_KINDS:
+                say(deps, invocation, unexpected(reference))
             else:
                 give_up(deps, _settled(invocation, work), work, unexpected(reference))
             work.note(gave_up=reference)
@@ -69,8 +79,10 @@ def _turn_away(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
     """The operator has taken the workspace off the list since it was installed: nothing is asked of AWS for it."""
     log.warning("not admitted", extra={"team": invocation.team, "enterprise": invocation.enterprise})
     view = trouble_message(not_admitted())
-    if invocation.kind in ADMIN_KINDS:
+    if invocation.kind in ADMIN_KINDS | FINETUNE_KINDS:
         answer(deps, invocation, view)
+    elif invocation.kind in TRAINING_KINDS:
+        say(deps, invocation, not_admitted())
     else:
         tell(deps.slack, invocation.channel, invocation.thread_ts, invocation.member, invocation.response_url, view)
     work.finish()
@@ -93,8 +105,11 @@ def _settled(invocation: Invocation, work: Work) -> Invocation:
 
 
 def _refresh_models(deps: WorkerDeps, invocation: Invocation) -> None:
-    """Somebody opened a form: have the list of models ready."""
+    """Somebody opened a form: have the lists of models and of LoRAs ready."""
     try:
-        models(deps, invocation.team, deps.credentials_for(invocation))
+        credentials = deps.credentials_for(invocation)
+        models(deps, invocation.team, credentials)
+        offer_loras(deps, invocation, credentials)
     except (AccessRefused, RoleRefused, ApiRefused, NotInstalled) as error:
+        offer_none(deps, invocation)
         log.info("models not refreshed", extra={"team": invocation.team, "problem": type(error).__name__})

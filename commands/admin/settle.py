@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from commands.admin.roles import is_own_role
 from commands.admin.subcommands import (
-    CHANGING,
     EXTERNAL_ID,
     GRANT,
     LIMIT,
@@ -16,6 +15,7 @@ from commands.admin.subcommands import (
     ROLE,
     SUBCOMMANDS,
     UNTIL,
+    is_change,
 )
 from commands.grammar.mistakes import BadValue, CommandTooLong, Mistake, NothingNamed, NotTogether
 from commands.grammar.subcommands import Instruction, read_instruction, render_instruction
@@ -77,7 +77,7 @@ def _is_of(workspace: str, external_id: str) -> bool:
 def read_settled(text: str) -> Instruction | None:
     """The change that a button carries; None unless `text` is, to the letter, what `settle` writes."""
     instruction = read_instruction("", SUBCOMMANDS, text)
-    if isinstance(instruction, tuple) or instruction.path not in CHANGING or contradictions(instruction):
+    if isinstance(instruction, tuple) or not is_change(instruction) or contradictions(instruction):
         return None
     until = instruction.values.get(UNTIL.name)
     if until is not None and not is_fixed(until):

@@ -6,10 +6,11 @@ from backend_lambda.contract.actions import Action
 from backend_lambda.contract.limits import MAX_SIDE, MAX_STEPS, MIN_SIDE
 from backend_lambda.contract.subjects import SubjectKind
 from commands.admin.roles import ExternalIdOption, RoleOption
+from commands.admin.training import TRAINING
 from commands.grammar.amounts import DailyOption, SizeOption
 from commands.grammar.choices import ChoiceOption, ChoicesOption, FlagOption, NamesOption, PhrasesOption
 from commands.grammar.options import IntegerOption, Option, WordsOption
-from commands.grammar.subcommands import Subcommand
+from commands.grammar.subcommands import Instruction, Subcommand
 from commands.grammar.subjects import SubjectOption
 from commands.grammar.until import UntilOption
 
@@ -114,6 +115,11 @@ WORDS_LIST = Subcommand("words list", "The words that no prompt may have")
 WORDS_ADD = Subcommand("words add", "Block words or phrases in prompts", (WORDS,), 1)
 WORDS_REMOVE = Subcommand("words remove", "Unblock them", (WORDS,), 1)
 
-SUBCOMMANDS = (GRANT, DENY, REVOKE, GUARDRAIL, LIMIT, LIST, WHY, AUDIT, WORDS_LIST, WORDS_ADD, WORDS_REMOVE)
+SUBCOMMANDS = (GRANT, DENY, REVOKE, GUARDRAIL, LIMIT, LIST, WHY, AUDIT, WORDS_LIST, WORDS_ADD, WORDS_REMOVE, TRAINING)
 CHANGING = frozenset(one.path for one in (GRANT, DENY, REVOKE, GUARDRAIL, LIMIT, WORDS_ADD, WORDS_REMOVE))
-"""What changes something, and so is asked about first."""
+"""What always changes something."""
+
+
+def is_change(instruction: Instruction) -> bool:
+    """Whether it changes something, and so is asked about first; the policy of trainings is shown without options."""
+    return instruction.path in CHANGING or (instruction.path == TRAINING.path and bool(instruction.values))

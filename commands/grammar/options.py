@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Value = int | float | str
 
@@ -63,6 +63,15 @@ class Option(Protocol):
 
     def write(self, value: Value) -> str:
         """Text that `read` takes for the same value."""
+        ...
+
+
+@runtime_checkable
+class JoinedOption(Option, Protocol):
+    """An option that may be given several times: the values are one together."""
+
+    def join(self, earlier: Value, text: str) -> Value | None:
+        """What `earlier` and then `text` mean together, or None."""
         ...
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from commands.grammar.clean import clean, escape, shorten
 from commands.grammar.mistakes import BadValue, DuplicateOption, MissingValue, Mistake, UnknownOption
-from commands.grammar.options import Option, Value
+from commands.grammar.options import JoinedOption, Option, Value
 from commands.grammar.tokens import OptionName, Token, Word, looks_like_option, tokenize
 
 GIVEN_CHARS = 60
@@ -122,18 +122,24 @@ class OptionReader:
         is_repeated = option.name in self._named
         self._named.add(option.name)
         text, taken = self._value_text(option, token, following)
-        if is_repeated:
+        if is_repeated and not isinstance(option, JoinedOption):
             self.mistakes.append(DuplicateOption(option.name))
         elif text is None:
             self.mistakes.append(MissingValue(option.name, option.allowed))
         else:
-            value = option.read(text)
+            value = self._read(option, text)
             if value is None:
                 nearest = nearest_name(text[:GIVEN_CHARS].lower(), option.names)
                 self.mistakes.append(BadValue(option.name, shorten(text, GIVEN_CHARS), option.allowed, nearest))
             else:
                 self.values[option.name] = value
         return taken
+
+    def _read(self, option: Option, text: str) -> Value | None:
+        earlier = self.values.get(option.name)
+        if earlier is not None and isinstance(option, JoinedOption):
+            return option.join(earlier, text)
+        return option.read(text)
 
     @staticmethod
     def _value_text(option: Option, token: OptionName, following: list[Word]) -> tuple[str | None, int]:

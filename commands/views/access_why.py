@@ -29,6 +29,7 @@ SAID = {
     Action.DELETE: "delete pictures, cancel jobs",
     Action.TRAIN: "train styles",
     Action.APPROVE: "approve trainings",
+    Action.SELF_APPROVE: "approve trainings of their own",
     Action.SCALE: "scale endpoints",
     Action.HOOK: "register webhooks",
     Action.GRANT: "grant, deny, limit, block words",

@@ -17,6 +17,13 @@ ADMIN_CANCEL = "easel_admin_cancel"
 
 IMAGINE_FORM = "easel_imagine_form"
 MODEL_SELECT = "easel_model"
+LORA_SELECT = "easel_lora"
+
+FINETUNE_CONFIRM = "easel_finetune_confirm"
+FINETUNE_CANCEL = "easel_finetune_cancel"
+FINETUNE_LOOK = "easel_finetune_look"
+"""The button carries a question of `/finetune`, such as the next page of a list."""
+IMPORT_FORM = "easel_import_form"
 
 
 def picture_number(action_id: str) -> int | None:

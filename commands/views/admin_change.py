@@ -28,6 +28,7 @@ from commands.admin.subcommands import (
     WORDS,
     WORDS_ADD,
 )
+from commands.admin.training import TRAINING, policy_change
 from commands.grammar.choices import split_names, split_phrases
 from commands.grammar.clean import escape
 from commands.grammar.options import Value
@@ -46,6 +47,7 @@ from commands.views.access_words import (
 )
 from commands.views.action_ids import ADMIN_CANCEL, ADMIN_CONFIRM
 from commands.views.blocks import Message, actions, button, context, message, section
+from commands.views.training_policy import policy_sentences
 
 SHOWN_WORDS = 20
 IN_WORKSPACE = "easel_in_"
@@ -102,6 +104,8 @@ def consequences(instruction: Instruction, workspace: str) -> list[str]:
             return _guardrail(values, workspace)
         case LIMIT.path:
             return _limit(values, workspace)
+        case TRAINING.path:
+            return [*policy_sentences(policy_change(values)), "What is not named here stays as it is."]
         case _:
             return [_words(instruction)]
 

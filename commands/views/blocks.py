@@ -27,6 +27,15 @@ class Message:
     text: str
     blocks: tuple[Block, ...]
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether it shows any."""
+        return any(block["type"] == "image" for block in self.blocks)
+
+    def without_pictures(self) -> Message:
+        """The same in words alone."""
+        return Message(self.text, tuple(block for block in self.blocks if block["type"] != "image"))
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         return {"text": self.text, "blocks": list(self.blocks)}

@@ -10,10 +10,16 @@ from typing import Any
 from backend_lambda.contract.limits import MAX_PICTURES, MAX_PROMPT_CHARS
 from commands.grammar.clean import clean
 from commands.grammar.options import Option, Value
-from commands.imagine import ASPECT, GUIDANCE, MODEL, NEGATIVE, OPTIONS, PICTURES, SEED, STEPS
+from commands.imagine import ASPECT, GUIDANCE, LORA, MODEL, NEGATIVE, OPTIONS, PICTURES, SEED, STEPS
 from commands.order import PaintOrder
 from commands.views.action_ids import IMAGINE_FORM, MODEL_SELECT
 from commands.views.blocks import Block, plain
+from commands.views.form_loras import (
+    LORA_WEIGHT,
+    lora_select,
+    read_lora_choices,
+    weight_input,
+)
 
 PROMPT = "prompt"
 VALUE = "value"
@@ -47,6 +53,7 @@ def imagine_form(origin: FormOrigin, order: PaintOrder | None, default_model: st
     """The modal, filled with what `order` names."""
     values = order.values() if order is not None else {}
     prompt = order.prompt if order is not None else ""
+    loras = order.chosen_loras if order is not None else ()
     return {
         "type": "modal",
         "callback_id": IMAGINE_FORM,
@@ -65,6 +72,10 @@ def imagine_form(origin: FormOrigin, order: PaintOrder | None, default_model: st
             _option_input(SEED, "Seed", _number_input(SEED, values.get("seed"))),
             _option_input(STEPS, "Steps", _number_input(STEPS, values.get("steps"))),
             _option_input(GUIDANCE, "Guidance", _number_input(GUIDANCE, values.get("cfg"), is_decimal=True)),
+            _option_input(LORA, "LoRAs", lora_select(loras)),
+            _input(
+                LORA_WEIGHT, "Weight of the LoRAs", weight_input(loras), "One for all, or one each.", is_optional=True
+            ),
         ],
     }
 
@@ -72,14 +83,16 @@ def imagine_form(origin: FormOrigin, order: PaintOrder | None, default_model: st
 def read_form(state: Mapping[str, Any]) -> PaintOrder | dict[str, str]:
     """The order that a submitted form (`view.state.values`) means, or an error for each wrong block, by block id."""
     errors: dict[str, str] = {}
-    prompt = clean(_given(state, PROMPT))
+    prompt = clean(given_text(state, PROMPT))
     if not prompt:
         errors[PROMPT] = "Say what Easel shall paint."
     elif len(prompt) > MAX_PROMPT_CHARS:
         errors[PROMPT] = f"This has {len(prompt):,} characters. At most {MAX_PROMPT_CHARS:,} are allowed."
     values: dict[str, Value] = {}
     for option in OPTIONS:
-        text = clean(_given(state, option.name))
+        if option is LORA:
+            continue
+        text = clean(given_text(state, option.name))
         if not text:
             continue
         value = option.read(text)
@@ -89,6 +102,11 @@ def read_form(state: Mapping[str, Any]) -> PaintOrder | dict[str, str]:
             errors[option.name] = f"This has {len(value):,} characters. At most {MAX_PROMPT_CHARS:,} are allowed."
         else:
             values[option.name] = value
+    chosen = read_lora_choices(_chosen(state, LORA.name), clean(given_text(state, LORA_WEIGHT)))
+    if isinstance(chosen, dict):
+        errors |= chosen
+    elif chosen is not None:
+        values[LORA.name] = chosen
     return errors or PaintOrder.from_values(prompt, values)
 
 
@@ -103,7 +121,7 @@ def _model_label(name: str, title: str) -> str:
     return name if not title or title == name else f"{title} ({name})"
 
 
-def _given(state: Mapping[str, Any], block_id: str) -> str:
+def given_text(state: Mapping[str, Any], block_id: str) -> str:
     """What is filled in, as text; empty where nothing is, or where the state has another shape."""
     block = state.get(block_id)
     if not isinstance(block, Mapping):
@@ -114,6 +132,15 @@ def _given(state: Mapping[str, Any], block_id: str) -> str:
             value = chosen.get("value") if isinstance(chosen, Mapping) else element.get("value")
             return value if isinstance(value, str) else ""
     return ""
+
+
+def _chosen(state: Mapping[str, Any], block_id: str) -> list[str]:
+    """What is chosen in a select that takes several; empty where the state has another shape."""
+    block = state.get(block_id)
+    elements = block.values() if isinstance(block, Mapping) else ()
+    chosen = [element.get("selected_options") for element in elements if isinstance(element, Mapping)]
+    options = next((found for found in chosen if isinstance(found, list)), [])
+    return [str(option.get("value")) for option in options if isinstance(option, Mapping)]
 
 
 def _input(block_id: str, label: str, element: Block, hint: str | None, is_optional: bool = False) -> Block:

@@ -1,4 +1,4 @@
-"""What `/imagine help`, `/imagine-admin help` and `@easel help` answer."""
+"""What `help` behind a command and `@easel help` answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def help_message(command: Command, bot_name: str = "@easel") -> Message:
         f"{code(f'--{option.name} {option.hint}')} {escape(option.summary)} ({escape(option.allowed)})"
         for option in all_options(command)
     )
-    form = " Type it alone to get a form." if command.is_prompt_taken else ""
+    form = f" Alone it opens {command.alone}." if command.alone else ""
     return message(
         f"How to use {command.name}",
         [
@@ -32,7 +32,8 @@ def help_message(command: Command, bot_name: str = "@easel") -> Message:
             section(f"*For example*\n{examples}") if examples else None,
             section(f"*Options* may stand anywhere\n{options}") if options else None,
             section(f"*Also*\n{subcommands}") if subcommands and command.is_prompt_taken else None,
-            *(_of_prompts(bot_name) if command.is_prompt_taken else _of_changes()),
+            *(_of_prompts(bot_name) if command.is_prompt_taken else []),
+            context(*command.notes),
         ],
     )
 
@@ -63,14 +64,4 @@ def _of_prompts(bot_name: str) -> list[dict[str, object] | None]:
             f"Quotes hold words together. Everything after {code('--')} alone belongs to the prompt, "
             "whatever it looks like. Redo, Edit and Delete are below each picture."
         ),
-    ]
-
-
-def _of_changes() -> list[dict[str, object] | None]:
-    return [
-        context(
-            "The most specific grant decides: member, user group, channel, workspace. Any deny wins over all. "
-            "What changes something is shown first and made when you press Confirm, under your own IAM role. "
-            "Only you see the answers; every change leaves an audit record."
-        )
     ]

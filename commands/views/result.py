@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from commands.grammar.clean import escape
 from commands.views.action_ids import DELETE, EDIT, PICTURE, REDO
@@ -69,16 +70,7 @@ def result_buttons(settings: FinishedSettings, job_id: str) -> list[dict[str, ob
 
 def single_picture(settings: FinishedSettings, index: int, file_id: str | None, member: str) -> Message:
     """Picture `index` (from 0) of a job in full, posted for `member`."""
-    one = FinishedSettings(
-        settings.prompt,
-        settings.negative_prompt,
-        settings.width,
-        settings.height,
-        [settings.seeds[index]],
-        settings.steps,
-        settings.guidance_scale,
-        settings.model,
-    )
+    one = replace(settings, seeds=[settings.seeds[index]])
     return message(
         f"Picture {index + 1}: {quoted(settings.prompt)}",
         [

@@ -138,6 +138,18 @@ DEEDS = [
     Deed("Edit and its form", Action.PAINT, edited, shows_a_picture),
     Deed("a picture's button", Action.SEE, pressed("2"), shows_a_picture),
     Deed("/imagine limits", Action.SEE, typed("/imagine limits"), says("No limits hold", "left")),
+    Deed("finetune list", Action.SEE, typed("/finetune list"), says("no LoRAs here yet", "LoRAs", "Trainings")),
+    Deed("finetune card", Action.SEE, typed("/finetune card nobody"), says("There is no LoRA `nobody`")),
+    Deed("finetune retire", Action.TRAIN, typed("/finetune retire nobody"), says("There is no LoRA `nobody`")),
+    Deed(
+        "the policy of trainings", Action.SEE, typed("/imagine-admin training"), says("A request that nobody answers")
+    ),
+    Deed(
+        "the policy's change",
+        Action.GRANT,
+        confirmed("training --approval-days 7"),
+        says("A request that nobody answers is given up after 7 days"),
+    ),
     Deed("access list", Action.GRANT, typed("/imagine-admin access list"), says("acts as")),
     Deed("access why", Action.GRANT, typed("/imagine-admin access why @ada"), says("Acts as")),
     Deed("access audit", Action.GRANT, typed("/imagine-admin access audit"), says("put_grant")),

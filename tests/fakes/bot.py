@@ -12,9 +12,10 @@ from bot.invocation import Invocation
 from bot.ports.backend import AcceptedJob, ApiRefused, Caller, Credentials, Model, PictureGone
 from bot.ports.queue import QueueUnavailable
 from bot.ports.records import Json, Record
-from bot.ports.slack import SlackRefused, UploadTicket
+from bot.ports.slack import FileTooLarge, SlackFile, SlackRefused, UploadTicket
 from commands.views.blocks import Message
 from tests.fakes.bot_access import FakeAccess, FakeIam, caller_of
+from tests.fakes.bot_registry import FakeRegistry
 
 START = 1_764_000_000.0
 BUCKET = "pictures"
@@ -124,6 +125,18 @@ class Uploaded:
     is_deleted: bool = False
 
 
+@dataclass
+class TheirFile:
+    """A file that somebody has uploaded."""
+
+    name: str
+    content: bytes
+    mimetype: str = "image/png"
+    is_deleted: bool = False
+    is_hidden: bool = False
+    """The bot may not see it."""
+
+
 class FakeSlack:
     """Channels, messages and files. A file is ready at the second look at it."""
 
@@ -140,6 +153,11 @@ class FakeSlack:
         self.closed_channels: set[str] = set()
         self.refuses_files_in_blocks = False
         self.never_ready = False
+        self.their_files: dict[str, TheirFile] = {}
+        self.threads: dict[tuple[str, str], list[str]] = {}
+        self.views: dict[str, list[Json]] = {}
+        """What each open modal has shown."""
+        self.people_files: dict[str, bytes] = {}
 
     # messages
 
@@ -169,16 +187,19 @@ class FakeSlack:
     def tell(self, channel: str, thread_ts: str | None, member: str, message: Message) -> None:
         """Show to one."""
         self._check_channel(channel)
+        self._check_files(message)
         self.told.append((member, message))
 
     def respond(self, response_url: str, message: Message, replaces: bool = False) -> None:
         """Show to whoever has the URL."""
         if response_url in self.dead_response_urls:
             raise SlackRefused("response_url_404")
+        self._check_files(message)
         (self.replaced if replaces else self.told).append((response_url, message))
 
     def write_to(self, member: str, message: Message) -> None:
         """A direct message."""
+        self._check_files(message)
         self.told.append((f"@{member}", message))
 
     # people
@@ -189,6 +210,8 @@ class FakeSlack:
         if self.usergroups_problem is not None:
             raise self.usergroups_problem
         return {group: frozenset(members) for group, members in self.usergroups.items()}
+
+    # what people have uploaded
 
     # files
 
@@ -227,6 +250,40 @@ class FakeSlack:
         """Delete it."""
         self.files[file_id].is_deleted = True
 
+    # what people have uploaded, and modals
+
+    def look_at(self, file_id: str) -> SlackFile:
+        """A file's facts."""
+        if file_id in self.people_files:
+            content = self.people_files[file_id]
+            self.their_files[file_id] = TheirFile(f"{file_id}.safetensors", content, "application/octet-stream")
+        file = self.their_files.get(file_id)
+        if file is None or file.is_hidden:
+            raise SlackRefused("file_not_found")
+        url = f"https://files.slack.com/{file_id}"
+        return SlackFile(file_id, file.name, file.mimetype, len(file.content), url, file.is_deleted)
+
+    def download(self, file: SlackFile, most_bytes: int) -> bytes:
+        """Its bytes."""
+        content = self.their_files[file.file_id].content
+        if len(content) > most_bytes:
+            raise FileTooLarge
+        return content
+
+    def pictures_in_thread(self, channel: str, root_ts: str) -> list[SlackFile]:
+        """All of them."""
+        self._check_channel(channel)
+        return [self.look_at(file_id) for file_id in self.threads.get((channel, root_ts), [])]
+
+    def update_view(self, view_id: str, view: Json) -> None:
+        """One that is open."""
+        if view_id not in self.views:
+            raise SlackRefused("not_found")
+        for block in view["blocks"]:
+            if block["type"] == "image" and self.refuses_files_in_blocks:
+                raise SlackRefused("invalid_arguments")
+        self.views[view_id].append(json.loads(json.dumps(view)))
+
     # looks
 
     def message(self, ts: str) -> Posted:
@@ -253,13 +310,15 @@ class FakeSlack:
 class FakeBackendApi:
     """Jobs by idempotency key, as the real backend keeps them, for whoever IAM lets through and limits allow."""
 
-    def __init__(self, iam: FakeIam, access: FakeAccess) -> None:
+    def __init__(self, iam: FakeIam, access: FakeAccess, registry: FakeRegistry) -> None:
         self._iam = iam
         self._access = access
+        self._registry = registry
         self.jobs: dict[str, Json] = {}
         self.deleted: list[str] = []
         self.finished: set[str] = set()
         self.models = [Model("tiny", "Tiny", 1), Model("large", "Large one", 0)]
+        self.base_models = {"tiny": "tiny-world", "large": "large-world"}
         self.refusal: ApiRefused | None = None
 
     def submit_job(self, credentials: Credentials, endpoint: str, body: Json) -> AcceptedJob:
@@ -279,6 +338,8 @@ class FakeBackendApi:
         if known is not None and known["body"] != body:
             raise ApiRefused(409, {"code": "idempotency_conflict", "message": "conflict"})
         job = {"body": body, "endpoint": endpoint, "tenant": tenant, "member": member, "channel": caller.channel}
+        if known is None:
+            job["loras"] = self._registry.choose(caller, body.get("loras") or [], self.base_models.get(endpoint, ""))
         if known is None:
             self._count(caller, body)
         self.jobs.setdefault(job_id, job)
@@ -337,6 +398,7 @@ class FakeBackendApi:
             "seeds": [(seed + index) % 2**32 for index in range(body.get("pictures") or 1)],
             "steps": body.get("steps") or 20,
             "guidance_scale": body.get("guidance_scale") or 7.5,
+            "loras": self.jobs[job_id]["loras"],
         }
 
     def event(self, job_id: str, kind: str, **facts: Any) -> Json:

@@ -25,6 +25,8 @@ from tests.fakes.bot import (
 )
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeWorkspaces
+from tests.fakes.bot_registry import FakeRegistry
+from tests.fakes.bot_trainings import FakeTrainingApi
 
 MAX_RECEIVES = 5
 
@@ -50,8 +52,12 @@ class Stage:
         self.access.grant("T1", "member", "UADMIN", "admin")
         self.usergroups = UserGroups(self.clock)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
+        self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.pictures = FakePictures()
+        # One after the other: tests count calls.
+        self.pictures_at_once = 1
         self.admission = Admission(frozenset({"T1", "T2"}))
         self._deliveries = 0
 
@@ -66,10 +72,13 @@ class Stage:
             sessions=plan.wrap(self.sessions),
             api=plan.wrap(self.api),
             access=plan.wrap(self.access),
+            registry=plan.wrap(self.registry),
             simulator=plan.wrap(self.iam),
             pictures=plan.wrap(self.pictures),
             clock=self.clock,
             default_endpoint="tiny",
+            trainings=plan.wrap(self.trainings),
+            pictures_at_once=self.pictures_at_once,
         )
 
     def results_ports(self, plan: CrashPlan | None = None) -> ResultsPorts:

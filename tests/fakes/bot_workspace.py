@@ -47,6 +47,8 @@ from tests.fakes.bot import (
 from tests.fakes.bot_access import API_ARN, FakeAccess, FakeIam, FakeSessions
 from tests.fakes.bot_installations import FakeAnnouncer, FakeInstallationStore, FakeInstallStates
 from tests.fakes.bot_png import png
+from tests.fakes.bot_registry import FakeRegistry
+from tests.fakes.bot_trainings import FakeTrainingApi
 
 SIGNING_SECRET = "0123456789abcdef0123456789abcdef"
 BOT_TOKEN = "xoxb-test-token"
@@ -93,7 +95,9 @@ class BotInWorkspace:
         self.access = FakeAccess(self.clock, self.iam)
         self.authority = Authority(self.access, UserGroups(self.clock), self.clock, API_ARN)
         self.sessions = FakeSessions()
-        self.api = FakeBackendApi(self.iam, self.access)
+        self.registry = FakeRegistry(self.clock, self.iam)
+        self.api = FakeBackendApi(self.iam, self.access, self.registry)
+        self.trainings = FakeTrainingApi(self.iam, self.clock)
         self.team = first.team_id
         self.installations = FakeInstallationStore()
         self.announcer = FakeAnnouncer()
@@ -184,11 +188,24 @@ class BotInWorkspace:
             sessions=self.sessions,
             api=self.api,
             access=self.access,
+            registry=self.registry,
             simulator=self.iam,
             pictures=PngPictures(),
             clock=self.clock,
             default_endpoint="tiny",
+            trainings=self.trainings,
         )
+
+    def tell(self, envelope: dict[str, Any], message_id: str = "") -> None:
+        """Let the results function handle an event in its envelope."""
+        event = read_event(json.dumps(envelope))
+        assert event is not None
+        handle_event(self.results, event, message_id or f"event-{envelope['detail']['event_id']}", is_last_try=False)
+
+    def tell_all(self) -> None:
+        """Let it handle every event of trainings that has not been told."""
+        while self.trainings.outbox:
+            self.tell(self.trainings.outbox.pop(0))
 
     def announce(self, kind: str, job_id: str | None = None, **facts: Any) -> str:
         """Let the results function handle an event about a job (the latest one); returns the job's id."""

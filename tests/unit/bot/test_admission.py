@@ -10,9 +10,11 @@ from bot.admission import Admission
 from bot.invocation import Invocation, Kind
 from commands.sentences_access import not_admitted
 from commands.views.action_ids import DELETE
+from commands.views.training_form import FormPlace
 from tests.fakes.bot_stage import Stage, painting, saying
 
 URL = "https://hooks.example/1"
+SILENT = (Kind.REFRESH_MODELS, Kind.REFRESH_TRAINABLES)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +53,24 @@ def requests(stage: Stage) -> list[Invocation]:
             (Kind.ADMIN_CONFIRMED, "access grant <@U9> artist"),
         )
     ]
-    models = Invocation(kind=Kind.REFRESH_MODELS, request_key="models", **at)
-    return [painting(key="again", response_url=URL), saying("a house", None), *pressed, *admin, models]
+    registry = [
+        Invocation(kind=kind, request_key=kind.value, response_url=URL, message_ts="1.1", command=command, **at)
+        for kind, command in (
+            (Kind.FINETUNE, "list"),
+            (Kind.FINETUNE_PAGE, "list --page 2"),
+            (Kind.FINETUNE_CONFIRMED, "delete mascot"),
+            (Kind.IMPORT_LORA, ""),
+        )
+    ]
+    place = {"place": FormPlace("form-1", "C1").to_metadata()}
+    trainings = [
+        Invocation(kind=kind, request_key=kind.value, response_url=URL, view_id="V1", training=place, **at)
+        for kind in Kind
+        if kind.value.startswith("training_")
+    ]
+    lists = [Invocation(kind=kind, request_key=kind.value, **at) for kind in SILENT]
+    paintings = [painting(key="again", response_url=URL), saying("a house", None)]
+    return [*paintings, *pressed, *admin, *registry, *trainings, *lists]
 
 
 def test_a_workspace_that_was_taken_off_the_list_gets_a_sentence_and_nothing_else() -> None:
@@ -67,7 +85,7 @@ def test_a_workspace_that_was_taken_off_the_list_gets_a_sentence_and_nothing_els
     assert stage.api.jobs == jobs and len(stage.slack.messages) == messages
     assert len(stage.sessions.assumed) == assumed and stage.access.audit == []
     sentences = [view.text for _, view in [*stage.slack.told[told:], *stage.slack.replaced]]
-    assert len(sentences) == len(asked) - 1, "opening a form asks for models in silence"
+    assert len(sentences) == len(asked) - len(SILENT), "opening a form asks for lists in silence"
     assert all(not_admitted().sentence in text for text in sentences)
 
 

@@ -131,8 +131,8 @@ def test_what_is_understood(text: str, path: str, values: dict[str, object]) -> 
         ("access grant <@U1> artist --reason " + "x" * 301, "at most 300 characters"),
         ("access revoke <@U1> gant", "It takes grant or deny. Did you mean `grant`?"),
         ("access guardrail <@U1> see", "can't be `&lt;@U1&gt;`. It takes a #channel, chosen"),
-        ("access guardrail <#C1|x>", "lacks the actions: any of see, paint, delete, train, approve, scale, hook, "
-         "grant, or off."),
+        ("access guardrail <#C1|x>", "lacks the actions: any of see, paint, delete, train, approve, self-approve, "
+         "scale, hook, grant, or off."),
         ("access guardrail <#C1|x> pant", "can't be `pant`."),
         ("access guardrail <#C1|x> see off", "can't be `see off`."),
         ("access limit <@U1>", "`access limit` needs at least one of `--images`, `--gpu-minutes`"),

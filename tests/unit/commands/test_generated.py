@@ -31,6 +31,8 @@ def test_slack_would_take_the_manifest() -> None:
     assert parsed.name == "Easel" and parsed.bot_display_name == "easel"
     assert [command.command for command in parsed.slash_commands] == [command.name for command in COMMANDS]
     assert parsed.bot_events == {"app_mention", "app_uninstalled", "message.im", "tokens_revoked"}
+    [shortcut] = parsed.shortcuts
+    assert (shortcut.name, shortcut.type) == ("Train on these pictures", "message") and len(shortcut.name) <= 24
     assert parsed.interactivity_enabled and parsed.token_rotation and parsed.org_deploy
     assert parsed.redirect_urls == ("https://example.invalid/slack/oauth_redirect",)
     for command in manifest()["features"]["slash_commands"]:
@@ -41,7 +43,7 @@ def test_the_scopes_are_those_of_the_methods_that_the_bot_calls() -> None:
     called = [
         "chat.postMessage", "chat.update", "chat.postEphemeral", "conversations.open", "conversations.history",
         "conversations.replies", "files.getUploadURLExternal", "files.completeUploadExternal", "files.info",
-        "files.delete", "views.open", "usergroups.list",
+        "files.delete", "views.open", "views.update", "usergroups.list",
     ]  # fmt: skip
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
     for method in called:
@@ -76,6 +78,9 @@ def test_commands_and_the_acknowledging_function_import_nothing_heavy() -> None:
         "from commands.views.admin_change import preview; from datetime import UTC, datetime\n"
         "change = plan('access grant <@U1|ada> artist --until 8h --images 5/day --models a')\n"
         "preview(settle(change.instruction, datetime.now(UTC), 'T1'), 'T1')\n"
+        "from commands.finetune import plan as finetune; from bot.listeners.finetune import shown_deletion\n"
+        "from commands.views.import_form import import_form; from commands.views.form import FormOrigin\n"
+        "shown_deletion(finetune('delete a@2')); import_form(FormOrigin('C1'), 'a', 'tiny')\n"
         "heavy = {'pydantic', 'boto3', 'aws_lambda_powertools', 'commands.words.refine', 'bot.worker.work', 'httpx',"
         " 'botocore.session', 'botocore.client', 'cryptography'}\n"
         "print(sorted(heavy & set(sys.modules)))"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from commands.command import OpenForm, Paint, Refuse, ShowHelp
 from commands.grammar.clean import clean, escape
+from commands.grammar.loras import LoraChoice, read_loras, write_loras
 from commands.grammar.mistakes import (
     BadValue,
     DuplicateOption,
@@ -19,7 +20,7 @@ from commands.grammar.mistakes import (
     UnknownOption,
 )
 from commands.grammar.parse import Parsed, parse, render
-from commands.imagine import NAME, OPTIONS, plan
+from commands.imagine import LORA, NAME, OPTIONS, plan
 from commands.order import PaintOrder
 from commands.sentences import mistake_sentence, mistakes_text
 
@@ -59,6 +60,14 @@ def read(text: str) -> Parsed:
         ("👩‍🚀 on the moon", "👩‍🚀 on the moon", {}),
         ("قارب أحمر --n 2", "قارب أحمر", {"n": 2}),
         ("a red boat --MODEL Tiny", "a red boat", {"model": "tiny"}),
+        ("a red boat --lora Mascot", "a red boat", {"lora": "mascot"}),
+        ("a red boat --lora mascot:0.8 --lora ink", "a red boat", {"lora": "mascot:0.8,ink"}),
+        ("a boat --lora mascot:0.8,ink —lora grain@3:-1.25", "a boat", {"lora": "mascot:0.8,ink,grain@3:-1.25"}),
+        ("--lora mascot:0,8,ink:1 a red boat", "a red boat", {"lora": "mascot:0.8,ink"}),
+        ("a red boat --lora “mascot:0.8, ink; grain”", "a red boat", {"lora": "mascot:0.8,ink,grain"}),
+        ("a red boat --lora mascot:–0.50", "a red boat", {"lora": "mascot:-0.5"}),
+        ("a red boat --lora mascot:0", "a red boat", {"lora": "mascot:0"}),
+        ("a red boat --loras NONE", "a red boat", {"lora": "none"}),
         ("a red boat --aspect 2:3 --guidance 3", "a red boat", {"ar": "2:3", "cfg": 3.0}),
     ],
 )  # fmt: skip
@@ -95,6 +104,21 @@ def test_what_is_understood(text: str, prompt: str, values: dict[str, object]) -
             BadValue("ar", "0:0", "width:height such as 3:2, the longer side at most 4 times the shorter one"),
         ),
         ("a --model ../etc", BadValue("model", "../etc", "the name of a model; the form lists them")),
+        ("a --lora", MissingValue("lora", LORA.allowed)),
+        ("a --lora mascot:3", BadValue("lora", "mascot:3", LORA.allowed)),
+        ("a --lora mascot:-2.1", BadValue("lora", "mascot:-2.1", LORA.allowed)),
+        ("a --lora mascot:", BadValue("lora", "mascot:", LORA.allowed)),
+        ("a --lora mascot:nan", BadValue("lora", "mascot:nan", LORA.allowed)),
+        ("a --lora mascot@0", BadValue("lora", "mascot@0", LORA.allowed)),
+        ("a --lora mascot, ink", BadValue("lora", "mascot,", LORA.allowed)),
+        ("a --lora -mascot", BadValue("lora", "-mascot", LORA.allowed)),
+        ("a --lora ../x", BadValue("lora", "../x", LORA.allowed)),
+        ("a --lora a,b,c,d,e", BadValue("lora", "a,b,c,d,e", LORA.allowed)),
+        ("a --lora a,b --lora c,d,e", BadValue("lora", "c,d,e", LORA.allowed)),
+        ("a --lora a --lora a@2", BadValue("lora", "a@2", LORA.allowed)),
+        ("a --lora ink,none", BadValue("lora", "ink,none", LORA.allowed)),
+        ("a --lora none --lora ink", BadValue("lora", "ink", LORA.allowed)),
+        ("a --lora " + "x" * 33, BadValue("lora", "x" * 33, LORA.allowed)),
         ("--n 2", PromptMissing(NAME)),
         ("x" * 2_001, PromptTooLong(None, 2_001, 2_000)),
         ("a --no " + "y" * 2_500, PromptTooLong("no", 2_500, 2_000)),
@@ -110,6 +134,11 @@ def test_each_mistake_is_named(text: str, mistake: object) -> None:
         ("a --stepz 20", "`--stepz` is not an option of /imagine. Did you mean `--steps`?"),
         ("a --n 9", "`--n` can't be `9`. It takes a whole number from 1 to 4."),
         ("a --n", "`--n` needs a value: a whole number from 1 to 4."),
+        (
+            "a --lora mascot:9",
+            "`--lora` can't be `mascot:9`. It takes name, name:0.8 or name@2:0.8, up to 4 different ones with commas "
+            "and no spaces between them, weights from -2 to 2; or none.",
+        ),
         ("a --n 1 --n 2", "`--n` is given more than once. Give it once."),
         ("--seed 4", "There is nothing to paint yet. Say what, for example: `/imagine a red boat`."),
         ("x" * 10_000, "The prompt has 10,000 characters. At most 2,000 are allowed."),
@@ -138,7 +167,8 @@ def test_help_form_and_paint() -> None:
 # Pieces that mean something to the grammar, between arbitrary text.
 PIECES = st.sampled_from(
     ["--", "--n", "--n 2", "--seed 7", "—ar 3:2", "--no", '"', "“", "&amp;", "<@U1>", "<", ">", "&", "--no=a", "-",
-     "–x", "--cfg 7,5", "--model tiny", "\u202e", "\u00a0", "=", "--ar=", "--steps", "`", "\ud800", "\x00"]
+     "–x", "--cfg 7,5", "--model tiny", "\u202e", "\u00a0", "=", "--ar=", "--steps", "`", "--lora",
+     "--lora a:0.5", "--lora=b@2,8", "—lora none", "\ud800", "\x00"]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=12).map(" ".join)
 
@@ -179,6 +209,16 @@ VALUES = st.fixed_dictionaries(
         "steps": st.integers(1, 150),
         "cfg": st.floats(0, 30).map(lambda value: round(value, 3)),
         "model": st.sampled_from(["tiny", "sdxl-base-1"]),
+        "lora": st.lists(
+            st.builds(
+                LoraChoice,
+                st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True).filter(lambda name: name != "none"),
+                st.none() | st.integers(1, 999_999),
+                st.floats(-2, 2).map(lambda weight: round(weight, 6)),
+            ),
+            max_size=4,
+            unique_by=lambda choice: choice.name,
+        ).map(write_loras),
     },
 )
 
@@ -189,6 +229,15 @@ def test_any_prompt_and_values_can_be_written_and_parsed(prompt: str, values: di
     text = render(OPTIONS, Parsed(prompt, values))  # type: ignore[arg-type]
     parsed = read(text)
     assert (parsed.prompt, dict(parsed.values)) == (prompt, values)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["a", "b-1", "8", "none", "@2", "@0", ":", "0.8", "0,8", ",", ";", " ", "-", "3"])))
+def test_loras_are_read_in_one_way_of_writing(pieces: list[str]) -> None:
+    choices = read_loras("".join(pieces))
+    if choices is not None:
+        assert read_loras(write_loras(choices)) == choices
+        assert len(choices) <= 4 and all(-2 <= choice.weight <= 2 for choice in choices)
 
 
 @settings(max_examples=300, deadline=None)

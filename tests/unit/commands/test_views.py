@@ -42,6 +42,8 @@ ORDERS = st.builds(
     steps=st.none() | st.integers(1, 150),
     guidance_scale=st.none() | st.floats(0, 30),
     model=st.none() | st.sampled_from(["tiny", "m" * 63]),
+    loras=st.none()
+    | st.sampled_from(["mascot@2:0.8", ",".join(f"{letter * 32}@999999:-0.123456" for letter in "abc")]),
 )
 FINISHED = st.builds(
     FinishedSettings,
@@ -53,6 +55,12 @@ FINISHED = st.builds(
     steps=st.integers(1, 150),
     guidance_scale=st.floats(0, 30),
     model=st.sampled_from(["tiny-world", "m" * 63]),
+    loras=st.lists(
+        st.fixed_dictionaries(
+            {"name": st.sampled_from(["mascot", "x" * 32]), "version": st.integers(1, 999), "weight": st.floats(-2, 2)}
+        ),
+        max_size=4,
+    ),
 )
 
 
@@ -177,10 +185,12 @@ def test_editing_without_a_change_asks_for_the_same(order: PaintOrder) -> None:
             element["action_id"]: {
                 "value": element.get("initial_value"),
                 "selected_option": element.get("initial_option"),
+                "selected_options": element.get("initial_options"),
             }
         }
     again = read_form(state)
     assert isinstance(again, PaintOrder)
+    assert again.loras == order.loras
     assert again.seed == order.seed and again.steps == order.steps and again.model == order.model
     if order.aspect_ratio is not None:
         assert again.aspect_ratio == order.aspect_ratio
