@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import Effect, Entry, standing
+from backend_lambda.contract.access import Effect, Entry
 from backend_lambda.contract.actions import ROLE_ACTIONS, Action
 from backend_lambda.contract.subjects import SubjectKind
 
@@ -19,7 +19,7 @@ def is_only_approver(caller: Caller, entries: Iterable[Entry], now: datetime) ->
     """
     if not caller.is_of_workspace:
         return True
-    counting = standing(entries, now)
+    counting = [entry for entry in entries if not entry.has_ended(now)]
     denied = {entry.id for entry in counting if entry.effect is Effect.DENY and entry.kind is SubjectKind.MEMBER} | {
         member for entry in counting if entry.effect is Effect.DENY for member in entry.reaches
     }

@@ -61,7 +61,7 @@ def _look_after(training_id: str, ports: TrainingPorts) -> TrainingRecord | None
         return None
     logger.info("training overdue", extra={"training_id": training_id, "state": record.state.value})
     record = announce(record, ports)
-    if not _is_due(record, ports):
+    if not record.state.is_final and not _is_due(record, ports):
         return record
     match record.state:
         case TrainingState.DRAFT | TrainingState.AWAITING_APPROVAL:

@@ -146,15 +146,18 @@ ONLY = {
         "TrainingsRole",
     },
     ("dynamodb:PutItem", template().arn("TrainingsTable")): {"ApiRole", "SweepRole", "TrainingsRole"},
+    ("s3:GetObject", under("PicturesBucket", "tenants/T1/trainings/t/dataset/a.png")): {
+        "ApiRole",
+        "ResultsRole",
+        "SweepRole",
+        "TrainingRole",
+        "TrainingsRole",
+        "WorkerRole",
+    },
     ("s3:PutObject", under("PicturesBucket", "tenants/T1/trainings/t/progress.json")): {
         "ApiRole",
         "SweepRole",
         "TrainingRole",
-    },
-    ("s3:PutObject", under("PicturesBucket", "tenants/T1/loras/l/1.safetensors")): {
-        "ApiRole",
-        "SweepRole",
-        "TrainingsRole",
     },
     ("sqs:SendMessage", template().arn("InvocationsQueue")): {"SlackRole"},
     ("s3:DeleteObject", under("PicturesBucket", "tenants/T1/jobs/j/0.png")): {

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from backend_lambda.callers import Caller
-from backend_lambda.contract.access import BlockedWords
+from backend_lambda.contract.access import PutWords
 from backend_lambda.contract.loras import ChangeLora, ImportLora, Lora, LoraScope, LoraUpload
 from backend_lambda.lora_record import MAX_VERSIONS, UPLOAD_LIFETIME
 from backend_lambda.usecases.blocked_words import put_words
@@ -144,7 +144,7 @@ def test_two_that_begin_with_one_name_at_once_do_not_both_get_it(backend: FakeBa
 
 
 def test_blocked_words_stand_in_no_lora(backend: FakeBackend) -> None:
-    put_words(ADA, BlockedWords(words=["boat"]), backend.access_ports)
+    put_words(ADA, PutWords(words=["boat"]), backend.access_ports)
     for more in ({"name": "my-boat"}, {"trigger": "boat"}, {"licence_note": "of a boat"}):
         with pytest.raises(WordsBlocked):
             begin(backend, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -592,3 +593,29 @@ def test_a_grant_to_several_or_of_an_own_role_leaves_nobody_alone_for_sure(
     assert is_only_approver(ADA, [ada, limits_only], made)
     over = other.model_copy(update={"ends_at": made - timedelta(seconds=1)})
     assert is_only_approver(ADA, [ada, over], made)
+
+
+def test_pictures_stay_until_everything_is_told_that_names_them(fakes: FakeTrainings) -> None:
+    training = fakes.submitted()
+    fakes.bus.failing = 1
+    decide_training(GRACE, training.training_id, NO, fakes.ports, by_submitter=False)
+    assert not fakes.record(training).dataset_deleted and fakes.names() == ["TrainingRequested"]
+    sweep(fakes, timedelta(minutes=2))
+    assert fakes.record(training).dataset_deleted
+    assert [len(event.training.pictures) for event in fakes.events()] == [3, 3]
+
+
+def test_a_job_that_arrives_after_its_training_was_cancelled_is_stopped(fakes: FakeTrainings) -> None:
+    training, other = fakes.submitted(), fakes.submitted()
+    fakes.jobs.busy = 1
+    assert approve(fakes, training).state is TrainingState.APPROVED
+    assert cancel_training(ADA, training.training_id, fakes.ports).state is TrainingState.CANCELLED
+    assert not fakes.record(training).is_job_over
+    # The answer was lost, and not the request.
+    approve(fakes, other)
+    fakes.jobs.start(replace(fakes.jobs.jobs[other.training_id], training_id=training.training_id))
+    sweep(fakes, timedelta(minutes=6))
+    assert fakes.jobs.stopped == [training.training_id]
+    fakes.jobs.tell(training.training_id, JobStatus.STOPPED)
+    sweep(fakes, timedelta(minutes=6))
+    assert fakes.record(training).is_job_over and fakes.record(training).dataset_deleted
