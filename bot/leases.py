@@ -21,6 +21,10 @@ class LeaseHeld(Exception):
     """Another run of the same queue message is at it: come again later."""
 
 
+class TimeRanShort(LeaseHeld):
+    """What was done is noted and the lease given back: the same message goes on from there when it comes again."""
+
+
 class LeaseLost(Exception):
     """Someone else has taken over: stop at once."""
 

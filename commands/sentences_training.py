@@ -163,9 +163,7 @@ def training_refusal(refusal: ApiRefusal) -> Trouble | None:
             return Trouble("This name belongs to somebody else's LoRA.", "Choose another name.")
         case "not_allowed":
             return Trouble(
-                "Your IAM role does not allow training.",
-                "An Easel admin of this workspace can grant you the role `trainer`.",
-                can_retry=False,
+                "Only whoever started this training may do that.", "Start your own with `/finetune`.", can_retry=False
             )
         case "endpoint_not_found":
             return Trouble("This model is not deployed any more.", "Choose another one.")

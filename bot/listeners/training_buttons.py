@@ -12,7 +12,7 @@ from bot.invocation import Invocation, Kind, request_key
 from bot.listeners.actors import actor_team_of
 from bot.listeners.deps import Body, ListenerDeps
 from bot.listeners.forms import open_form
-from bot.listeners.training_forms import NOT_OPENED, refuse, tell_alone
+from bot.listeners.training_forms import NOT_OPENED, is_of, refuse, tell_alone
 from bot.logs import log
 from bot.origin import enterprise_of, team_of
 from bot.ports.slack import SlackRefused, SlackUnavailable
@@ -21,7 +21,7 @@ from commands.order import PaintOrder
 from commands.sentences import Trouble, stale_button
 from commands.sentences_access import unknown_team
 from commands.views.form import FormOrigin
-from commands.views.training_denial import denial_form, read_denial_place, read_reason
+from commands.views.training_denial import denial_form, read_reason
 from commands.views.training_form import FormPlace, loading_view
 from commands.views.training_ids import (
     APPROVE_TRAINING,
@@ -72,11 +72,10 @@ def register_training_buttons(app: App, deps: ListenerDeps) -> None:
 
     @app.view(TRAINING_DENIAL)
     def on_denied(ack: Ack, body: Body) -> None:
-        view, actor_team = body["view"], actor_team_of(body)
+        place, actor_team = FormPlace.from_metadata(body["view"]["private_metadata"]), actor_team_of(body)
         trouble: Trouble | None = unknown_team()
-        if actor_team is not None:
-            training_id, place = read_denial_place(view["private_metadata"])
-            trouble = deps.enqueue(_denied(deps, body, actor_team, training_id, place))
+        if actor_team is not None and is_of(place, body):
+            trouble = deps.enqueue(_denied(deps, body, actor_team, place))
         if trouble is None:
             ack()
         else:
@@ -102,7 +101,7 @@ def _pressed(deps: ListenerDeps, body: Body, actor_team: str) -> Invocation:
     )
 
 
-def _denied(deps: ListenerDeps, body: Body, actor_team: str, training_id: str, place: FormPlace) -> Invocation:
+def _denied(deps: ListenerDeps, body: Body, actor_team: str, place: FormPlace) -> Invocation:
     team, view = team_of(body), body["view"]
     return Invocation(
         kind=Kind.TRAINING_DENY,
@@ -113,7 +112,7 @@ def _denied(deps: ListenerDeps, body: Body, actor_team: str, training_id: str, p
         at=deps.clock.now(),
         thread_ts=place.thread_ts,
         message_ts=place.source_ts,
-        value=training_id,
+        value=place.key,
         response_url=place.response_url,
         enterprise=enterprise_of(body),
         actor_team=actor_team,
@@ -123,14 +122,15 @@ def _denied(deps: ListenerDeps, body: Body, actor_team: str, training_id: str, p
 
 def _open_denial(body: Body, client: WebClient) -> Trouble | None:
     channel, message_ts, thread_ts = _where(body)
-    place = FormPlace("deny", channel, thread_ts, body.get("response_url"), source_ts=message_ts)
-    return _open(client, body, denial_form(_value(body), place), "Press Deny again.")
+    url, team = body.get("response_url"), team_of(body)
+    place = FormPlace(_value(body), channel, thread_ts, url, source_ts=message_ts, team=team)
+    return _open(client, body, denial_form(place), "Press Deny again.")
 
 
 def _go_on(deps: ListenerDeps, body: Body, client: WebClient, actor_team: str) -> Trouble | None:
     """Open a modal that the worker fills with the form as it was left."""
     channel, _, _ = _where(body)
-    place = FormPlace(_value(body), channel, response_url=body.get("response_url"))
+    place = FormPlace(_value(body), channel, response_url=body.get("response_url"), team=team_of(body))
     try:
         opened = call(client.views_open, trigger_id=body["trigger_id"], view=loading_view(place))
     except (SlackRefused, SlackUnavailable) as error:
@@ -161,7 +161,7 @@ def _try(deps: ListenerDeps, body: Body, client: WebClient) -> Trouble | None:
         order = PaintOrder.from_json(json.loads(_value(body)))
     except (ValueError, KeyError, TypeError):
         return stale_button()
-    origin = FormOrigin(channel, thread_ts or message_ts, body.get("response_url"))
+    origin = FormOrigin(channel, thread_ts or message_ts, body.get("response_url"), team_of(body))
     try:
         open_form(deps, client, body, body["user"]["id"], origin, order)
     except (SlackRefused, SlackUnavailable) as error:

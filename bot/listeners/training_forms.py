@@ -69,7 +69,7 @@ def register_training_forms(app: App, deps: ListenerDeps) -> None:
     @app.view(TRAINING_FORM)
     def on_submitted(ack: Ack, body: Body) -> None:
         view, actor_team = body["view"], actor_team_of(body)
-        if actor_team is None:
+        if actor_team is None or not is_of(FormPlace.from_metadata(view["private_metadata"]), body):
             refuse(ack, body, unknown_team())
             return
         read = read_training_form(view)
@@ -82,10 +82,10 @@ def register_training_forms(app: App, deps: ListenerDeps) -> None:
     @app.view(TRAINING_REVIEW)
     def on_reviewed(ack: Ack, body: Body) -> None:
         view, actor_team = body["view"], actor_team_of(body)
-        if actor_team is None:
+        place = FormPlace.from_metadata(view["private_metadata"])
+        if actor_team is None or not is_of(place, body):
             refuse(ack, body, unknown_team())
             return
-        place = FormPlace.from_metadata(view["private_metadata"])
         said = {"place": place.to_metadata(), "captions": read_captions(view["state"]["values"])}
         sent = _submitted(deps, body, actor_team, Kind.TRAINING_ASK, place, said)
         _acknowledge(ack, body, deps.enqueue(sent), waiting_view(TITLE, "Asking for approval …", place))
@@ -93,8 +93,8 @@ def register_training_forms(app: App, deps: ListenerDeps) -> None:
     @app.action(CHANGE_FORM)
     def on_change(ack: Ack, body: Body, client: WebClient) -> None:
         view, actor_team = body["view"], actor_team_of(body)
-        if actor_team is not None:
-            place = FormPlace.from_metadata(view["private_metadata"])
+        place = FormPlace.from_metadata(view["private_metadata"])
+        if actor_team is not None and is_of(place, body):
             said = {
                 "place": place.to_metadata(),
                 "captions": read_captions(view["state"]["values"]),
@@ -109,7 +109,7 @@ def register_training_forms(app: App, deps: ListenerDeps) -> None:
 def open_from_command(deps: ListenerDeps, client: WebClient, body: Body) -> Trouble | None:
     """Open the form for whoever typed `/finetune`; what went wrong, if it did."""
     key = request_key("training", team_of(body), body["trigger_id"])
-    place = FormPlace(key, body["channel_id"], response_url=body.get("response_url"))
+    place = FormPlace(key, body["channel_id"], response_url=body.get("response_url"), team=team_of(body))
     return open_training_form(deps, client, body, body["user_id"], place, "Type `/finetune` again.")
 
 
@@ -156,6 +156,11 @@ def change_form(deps: ListenerDeps, client: WebClient, body: Body) -> None:
     _update(client, view, changed)
 
 
+def is_of(place: FormPlace, body: Body) -> bool:
+    """Whether a form was opened in the workspace that it comes back from."""
+    return place.team in {"", team_of(body)}
+
+
 def first_input(body: Body) -> str:
     """The block that an error about the whole form stands at."""
     view = body.get("view")
@@ -190,6 +195,7 @@ def _open_from_message(deps: ListenerDeps, client: WebClient, body: Body) -> Tro
         response_url=body.get("response_url"),
         source_ts=root,
         pictures=_pictures(message),
+        team=team_of(body),
     )
     next_step = "Use the shortcut again."
     return open_training_form(deps, client, body, body["user"]["id"], place, next_step)

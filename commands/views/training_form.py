@@ -87,6 +87,8 @@ class FormPlace:
     round: int = 0
     pictures: Sequence[Kept] = ()
     options: Mapping[str, Value] = field(default_factory=dict)
+    team: str = ""
+    """The workspace's id: an organisation's installation may not say it when the form comes back."""
 
     def to_metadata(self) -> str:
         """At most 3,000 characters."""

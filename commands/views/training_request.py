@@ -9,6 +9,7 @@ from backend_lambda.contract.trainings import Training
 from commands.grammar.clean import escape
 from commands.sentences_training import SET_CHANNEL
 from commands.trouble import code
+from commands.views.admin_change import IN_WORKSPACE
 from commands.views.blocks import (
     Block,
     Message,
@@ -100,8 +101,8 @@ def how_decided(training: Training) -> str:
             return "Approved"
 
 
-def self_approval_offer(training_id: str) -> Message:
-    """To whoever pressed Approve below their own request."""
+def self_approval_offer(training_id: str, workspace: str) -> Message:
+    """To whoever pressed Approve below their own request; only they see it, so there is no record of it."""
     text = "This is your own training. Somebody else should look at the pictures before it costs anything."
     dialog = confirm_dialog(
         "Approve your own training?",
@@ -114,7 +115,10 @@ def self_approval_offer(training_id: str) -> Message:
         text,
         [
             section(f":eyes: {text}"),
-            actions([button("Approve it myself", SELF_APPROVE_TRAINING, training_id, confirm=dialog)]),
+            actions(
+                [button("Approve it myself", SELF_APPROVE_TRAINING, training_id, confirm=dialog)],
+                f"{IN_WORKSPACE}{workspace}",
+            ),
             context("Whether you may is up to your own IAM role. Only you see this."),
         ],
     )

@@ -55,8 +55,6 @@ def _send(gateway: Gateway, payload: dict[str, Any]) -> dict[str, Any]:
 def _view(callback_id: str = TRAINING_FORM, **facts: Any) -> dict[str, Any]:
     form = training_form(FormPlace("training-1", "C1"), LISTED, "tiny")
     metadata = form["private_metadata"]
-    if callback_id == TRAINING_DENIAL:
-        metadata = json.dumps({"training_id": "trn-1", "place": metadata})
     blocks = [{"block_id": f"b{n}", **block} for n, block in enumerate(form["blocks"])]
     state = {"name": {"value": {"type": "plain_text_input", "value": "mascot"}}}
     values = {"trigger": "zblx", "what": "mug"}
@@ -131,6 +129,20 @@ def test_somebody_of_another_company_is_told_apart(gateway: Gateway) -> None:
     assert _send(gateway, _submitted(user={"id": "U9", "team_id": "T9"}))["statusCode"] == 200
     [invocation] = gateway.queue.sent
     assert invocation.is_external
+
+
+def test_a_form_says_which_workspace_it_was_opened_in(gateway: Gateway) -> None:
+    place = FormPlace("training-1", "C1", team="T1").to_metadata()
+    for callback_id in (TRAINING_FORM, TRAINING_REVIEW, TRAINING_DENIAL):
+        # An organisation's installation: Slack names no workspace, and the member's own is no proof.
+        body = _submitted(callback_id, team=None, enterprise={"id": "E1"}, user={"id": "U1", "team_id": "T9"})
+        body["view"]["private_metadata"] = place
+        assert _send(gateway, body)["statusCode"] == 200
+        [invocation] = gateway.queue.sent
+        assert (invocation.team, invocation.actor_team, invocation.is_external) == ("T1", "T9", True)
+        gateway.queue.sent.clear()
+        assert _send(gateway, {**body, "team": {"id": "T2"}})["statusCode"] == 200
+        assert gateway.queue.sent == [], "another workspace's form"
 
 
 @pytest.mark.parametrize(

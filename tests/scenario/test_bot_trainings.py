@@ -293,7 +293,7 @@ def test_who_may_not_train_reads_why_and_keeps_what_was_filled_in(bot: BotInWork
     form = open_form(bot)
     bot.access.grant(bot.team, "member", bot.ada.id, "artist")
     _, view = submit(bot, form, write_pictures(tmp_path, 3))
-    assert view is not None and view.says("does not allow training") and view.says("3 pictures so far")
+    assert view is not None and view.says("Your IAM role does not allow that") and view.says("3 pictures so far")
 
     bot.access.grant(bot.team, "member", bot.ada.id, "trainer")
     assert bot.ada.fill_and_submit(view).ok

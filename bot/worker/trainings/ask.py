@@ -97,7 +97,7 @@ def _message(desk: Desk, draft: Draft, work: Work, training: Training, listed: T
 def _unreachable(desk: Desk, draft: Draft, training: Training, listed: Trainables, trouble: Trouble) -> None:
     show_review(desk, draft, training, listed, trouble)
     if not desk.invocation.view_id:
-        desk.deps.slack.write_to(desk.invocation.member, trouble_left_message(trouble, desk.key))
+        desk.deps.slack.write_to(desk.invocation.member, trouble_left_message(trouble, desk.key, desk.invocation.team))
 
 
 def _submit(deps: WorkerDeps, credentials: Credentials, training: Training, captions: dict[str, str]) -> Training:

@@ -49,7 +49,7 @@ def decide(deps: WorkerDeps, invocation: Invocation) -> None:
                 _tell(deps, invocation, trouble_message(may_not_decide(authorized.admins)))
                 return
             case "self_approval":
-                _tell(deps, invocation, self_approval_offer(invocation.value))
+                _tell(deps, invocation, self_approval_offer(invocation.value, invocation.team))
                 return
             case "training_not_in_state":
                 # It has expired or was withdrawn.

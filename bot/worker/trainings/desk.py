@@ -70,28 +70,30 @@ class Desk:
     def show_form(self, draft: Draft, trainables: Trainables | None = None) -> None:
         """The form with what was filled in, and what the last check said."""
         listed = trainables or known_trainables(self.deps, self.invocation.team)
-        place = draft.place(self.key, self.place.response_url)
+        place = draft.place(self.key, self.place.response_url, self.invocation.team)
         if not listed.endpoints:
             view = trouble_view(nothing_trainable(), place)
         else:
             default, report = self.deps.default_endpoint, draft.report
             view = training_form(place, listed, default, draft.order, draft.kept, report)
-        self.show_or_write(view, checked_message(draft.order.name, len(draft.accepted), draft.faults, self.key))
+        self.show_or_write(
+            view, checked_message(draft.order.name, len(draft.accepted), draft.faults, self.key, self.invocation.team)
+        )
 
     def trouble(self, trouble: Trouble, draft: Draft | None = None) -> None:
         """The form with what went wrong above it; without a draft, what went wrong alone."""
         if draft is None:
-            self.show_or_write(trouble_view(trouble, self.place), trouble_left_message(trouble, None))
+            self.show_or_write(trouble_view(trouble, self.place), trouble_left_message(trouble))
             return
         noted = self.drafts.change(self.key, lambda now: replace(now, stage=FILLING, trouble=vars(trouble)))
         listed = known_trainables(self.deps, self.invocation.team)
-        place = noted.place(self.key, self.place.response_url)
+        place = noted.place(self.key, self.place.response_url, self.invocation.team)
         view = (
             training_form(place, listed, self.deps.default_endpoint, noted.order, noted.kept, noted.report)
             if listed.endpoints
             else trouble_view(trouble, place)
         )
-        self.show_or_write(view, trouble_left_message(trouble, self.key))
+        self.show_or_write(view, trouble_left_message(trouble, self.key, self.invocation.team))
 
 
 def is_reviewed(draft: Draft) -> bool:

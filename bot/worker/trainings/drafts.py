@@ -78,9 +78,9 @@ class Draft:
         trouble = Trouble(**self.trouble) if self.trouble is not None else None
         return Report(self.faults, len(self.accepted), trouble)
 
-    def place(self, key: str, response_url: str | None = None) -> FormPlace:
+    def place(self, key: str, response_url: str | None, team: str) -> FormPlace:
         """What the form's next view carries."""
-        return FormPlace(key, self.channel, self.thread_ts, response_url, round=self.round)
+        return FormPlace(key, self.channel, self.thread_ts, response_url, round=self.round, team=team)
 
     def with_picture(self, picture: DraftPicture) -> Draft:
         """The same with what is known of one picture now."""

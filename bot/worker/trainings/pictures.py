@@ -14,7 +14,7 @@ from backend_lambda.contract.training_limits import (
 from backend_lambda.contract.training_state import TrainingState
 from backend_lambda.contract.trainings import DatasetPicture, PictureState, Training
 from bot.invocation import Invocation
-from bot.leases import Work
+from bot.leases import TimeRanShort, Work
 from bot.logs import log
 from bot.ports.backend import ApiRefused, Credentials
 from bot.ports.slack import FileTooLarge, NotInstalled, SlackRefused
@@ -29,13 +29,17 @@ from commands.views.training_form import Filled, checking_view
 
 DELETED_CODES = frozenset({"file_deleted"})
 PROGRESS_SECONDS = 1.5
+CHECK_SECONDS = 30.0
+"""A run takes no new picture after that: the function may run for 60 s, and those under way are waited for."""
+SHORT_RUNS = 3
+"""So many runs may stop for the time. Later ones go on as long as they can: the queue gives up after five."""
 FILENAME_CHARS = 200
 
 
 def check_pictures(deps: WorkerDeps, invocation: Invocation, work: Work) -> None:
     """Bring the form's pictures to the backend and show what it says of them. Safe to repeat at any point.
 
-    Raises `ApiRefused` for what is wrong with the form as a whole.
+    Raises `ApiRefused` for what is wrong with the form as a whole, and `TimeRanShort` where another run has to go on.
     """
     filled = Filled.from_json(invocation.training)
     desk = Desk(deps, invocation, filled.place)
@@ -59,7 +63,7 @@ def check_pictures(deps: WorkerDeps, invocation: Invocation, work: Work) -> None
     training, draft = _drafted(desk, draft, work, credentials)
     for picture_id in removed:
         _remove(deps, credentials, training, picture_id)
-    draft = _check_all(desk, draft, training, credentials)
+    draft = _check_all(desk, draft, training, credentials, work)
     if "faults" not in work.data:
         work.note(faults=[one.fault for one in draft.pictures if one.state == REFUSED])
     faults = work.data["faults"]
@@ -159,7 +163,7 @@ def _remove(deps: WorkerDeps, credentials: Credentials, training: Training, pict
     deps.trainings.remove_picture(credentials, training.training_id, picture_id)
 
 
-def _check_all(desk: Desk, draft: Draft, training: Training, credentials: Credentials) -> Draft:
+def _check_all(desk: Desk, draft: Draft, training: Training, credentials: Credentials, work: Work) -> Draft:
     """Check what has not been checked, several at the same time, and note each as soon as it is known."""
     taken = [one for one in draft.pictures if one.state != REFUSED][:MAX_TRAINING_PICTURES]
     for one in draft.pictures:
@@ -167,15 +171,20 @@ def _check_all(desk: Desk, draft: Draft, training: Training, credentials: Creden
             draft = _note(desk, replace(one, state=REFUSED, fault=picture_fault(one.name, "too_many")))
     waiting = [one for one in taken if one.state == WAITING]
     seen = {one.key: one for one in training.pictures}
-    shown_at = desk.deps.clock.now()
+    began_at = shown_at = desk.deps.clock.now()
+    may_stop = work.data["tries"] <= SHORT_RUNS
     pool = ThreadPoolExecutor(desk.deps.pictures_at_once)
     try:
         futures = [pool.submit(_check_one, desk.deps, credentials, training.training_id, one, seen) for one in waiting]
         for done, future in enumerate(as_completed(futures), start=1):
             draft = _note(desk, future.result())
-            if desk.deps.clock.now() - shown_at >= PROGRESS_SECONDS and done < len(waiting):
+            now = desk.deps.clock.now()
+            if now - shown_at >= PROGRESS_SECONDS and done < len(waiting):
                 desk.show_lightly(checking_view(desk.place, done, len(waiting)))
-                shown_at = desk.deps.clock.now()
+                shown_at = now
+            if now - began_at >= CHECK_SECONDS and done < len(waiting) and may_stop:
+                work.release()
+                raise TimeRanShort(desk.key)
     finally:
         pool.shutdown(cancel_futures=True)
     return draft

@@ -23,8 +23,8 @@ def show_review(
     order = {one.file: number for number, one in enumerate(draft.pictures)}
     pictures = sorted(training.pictures, key=lambda one: order.get(one.key, len(order)))
     training = training.model_copy(update={"pictures": pictures})
-    place = draft.place(desk.key, desk.place.response_url)
-    left = checked_message(draft.order.name, len(draft.accepted), (), desk.key)
+    place = draft.place(desk.key, desk.place.response_url, desk.invocation.team)
+    left = checked_message(draft.order.name, len(draft.accepted), (), desk.key, desk.invocation.team)
     for attempt, with_pictures in enumerate((True, True, False)):
         view = training_review(place, training, listed.approvals_channel, draft.captions, with_pictures, trouble)
         try:

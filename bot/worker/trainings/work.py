@@ -18,6 +18,7 @@ from bot.worker.trainings.pictures import check_pictures
 from bot.worker.trainings.show import show_form
 from bot.worker.trainings.trainables import trainables
 from commands.sentences import Trouble, role_refused
+from commands.sentences_access import role_lacks
 from commands.sentences_training import training_refusal
 from commands.views.training_form import FormPlace
 from commands.views.trouble import trouble_message
@@ -49,7 +50,12 @@ def train(deps: WorkerDeps, invocation: Invocation, work: Work, reference: str) 
     except ApiRefused as refused:
         code = str(refused.body.get("code"))
         log.info("backend refused", extra={"request_key": invocation.request_key, "code": code, "reference": reference})
-        trouble = training_refusal(refusal_of(refused, reference)) or refusal_trouble(refused, None, reference)
+        if code == "not_allowed" and not refused.body.get("field"):
+            # IAM's own refusal is about no field: role or guardrail lack the right.
+            authorized = deps.authorize(invocation)
+            trouble = role_lacks(authorized.admins, has_guardrail=bool(authorized.grant.policy))
+        else:
+            trouble = training_refusal(refusal_of(refused, reference)) or refusal_trouble(refused, None, reference)
         say(deps, invocation, trouble)
     work.finish()
 

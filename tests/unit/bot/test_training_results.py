@@ -130,6 +130,15 @@ def test_a_decision_while_the_request_is_being_posted_takes_its_buttons(stage: T
     assert stage.request.says("Approved by <@UADMIN>") and not stage.has_live_buttons()
 
 
+def test_of_two_ends_the_later_one_stays(stage: TrainingStage) -> None:
+    training_id, status = stage.approved()
+    earlier = stage.trainings.fail(training_id, TrainingFailureCode.LOST)
+    later = stage.trainings.succeed(training_id)
+    assert stage.announce(later) and stage.announce(earlier)
+    assert status.says("is ready") and not status.says("never heard of")
+    assert len([one for one in stage.slack.messages if one.request_key.endswith("-end")]) == 1
+
+
 def test_the_pictures_change_in_place_and_not_too_often(stage: TrainingStage) -> None:
     training_id, status = stage.approved()
     stage.announce(stage.trainings.progress(training_id, 10))

@@ -10,7 +10,7 @@ from backend_lambda.contract.training_limits import MAX_PICTURE_BYTES
 from backend_lambda.contract.training_state import TrainingState
 from bot.invocation import Invocation, Kind
 from bot.leases import LEASE_SECONDS
-from bot.ports.slack import SlackRefused, SlackUnavailable
+from bot.ports.slack import SlackFile, SlackRefused, SlackUnavailable
 from commands.views.training_form import FormPlace, Kept
 from tests.fakes.bot import Crash, CrashPlan, TheirFile
 from tests.fakes.training_pictures import png
@@ -214,6 +214,25 @@ def test_slack_being_away_is_tried_again(stage: TrainingStage, monkeypatch: pyte
         assert not stage.work(stage.checking(), message_id="m")
     assert stage.work(stage.checking(), message_id="m", receives=2)
     assert stage.view_says("*4 pictures*") and len(stage.trainings.kept) == 1
+
+
+def test_many_slow_pictures_take_several_runs(stage: TrainingStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5, 13):
+        stage.slack.their_files[f"F{number}"] = TheirFile(f"good-{number}.png", png(number, 90 + number))
+    download, downloads = stage.slack.download, []
+
+    def slow(file: SlackFile, most_bytes: int) -> bytes:
+        stage.clock.sleep(9)
+        downloads.append(file.file_id)
+        return download(file, most_bytes)
+
+    monkeypatch.setattr(stage.slack, "download", slow)
+    runs = 1
+    while not stage.work(stage.checking(), message_id="m", receives=runs):
+        assert "Checking pictures" in str(stage.view)
+        runs += 1
+    assert 2 <= runs <= 5 and stage.view_says("*12 pictures*")
+    assert sorted(downloads) == sorted(stage.slack.their_files), "each once"
 
 
 def test_another_order_makes_another_draft_and_gives_the_first_one_up(stage: TrainingStage) -> None:

@@ -31,6 +31,8 @@ def test_slack_would_take_the_manifest() -> None:
     assert parsed.name == "Easel" and parsed.bot_display_name == "easel"
     assert [command.command for command in parsed.slash_commands] == [command.name for command in COMMANDS]
     assert parsed.bot_events == {"app_mention", "app_uninstalled", "message.im", "tokens_revoked"}
+    [shortcut] = parsed.shortcuts
+    assert (shortcut.name, shortcut.type) == ("Train on these pictures", "message") and len(shortcut.name) <= 24
     assert parsed.interactivity_enabled and parsed.token_rotation and parsed.org_deploy
     assert parsed.redirect_urls == ("https://example.invalid/slack/oauth_redirect",)
     for command in manifest()["features"]["slash_commands"]:

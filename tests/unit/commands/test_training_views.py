@@ -33,7 +33,7 @@ from commands.training_order import PRESETS, STYLE, SUBJECT, TrainingOrder
 from commands.trouble import Trouble
 from commands.views.blocks import Message
 from commands.views.training_captions import CAPTION, read_captions
-from commands.views.training_denial import denial_form, read_denial_place, read_reason
+from commands.views.training_denial import denial_form, read_reason
 from commands.views.training_form import (
     Filled,
     FormPlace,
@@ -305,13 +305,13 @@ def test_messages_and_reviews(training: Training, caption: str, sheet: str | Non
         request_message(training, sheet, False, "C9"),
         decided_message(training, sheet),
         decision_told(training),
-        self_approval_offer(training.training_id),
+        self_approval_offer(training.training_id, "T1"),
         status_message(training, "C1", sheet),
         pictures_message(training, sheet, sheet),
         asking_message(training.name, "U1"),
         not_asked_message(training.name, "U1", Trouble("oops")),
-        checked_message(training.name, 2, [picture_fault(caption, "too_small")] * 30, "k"),
-        trouble_left_message(Trouble(picture_fault(caption, "duplicate", caption)), "k"),
+        checked_message(training.name, 2, [picture_fault(caption, "too_small")] * 30, "k", "T1"),
+        trouble_left_message(Trouble(picture_fault(caption, "duplicate", caption)), "k", "T1"),
     ]
     reply = end_reply(training)
     for message in [*views, *([reply] if reply is not None else [])]:
@@ -335,12 +335,12 @@ def test_waiting_views_and_the_denial() -> None:
         checking_view(place, 3, 50),
         waiting_view("Train a LoRA", "Asking …", place),
         trouble_view(Trouble("oops", "Try."), place),
-        denial_form("trn-" + "a" * 26, FormPlace("deny", "C1", "1.1", "https://hooks", source_ts="2.2")),
+        denial_form(FormPlace("trn-" + "a" * 26, "C1", "1.1", "https://hooks", source_ts="2.2")),
     ):
         check_modal(view)
         assert len(view["private_metadata"]) <= 3_000
-    training_id, where = read_denial_place(view["private_metadata"])
-    assert training_id == "trn-" + "a" * 26 and where.source_ts == "2.2"
+    where = FormPlace.from_metadata(view["private_metadata"])
+    assert where.key == "trn-" + "a" * 26 and where.source_ts == "2.2"
     assert read_reason({"reason": {"value": {"value": "  not ours \n"}}}) == "not ours"
 
 
