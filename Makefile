@@ -11,7 +11,7 @@ SHELL := bash
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install run imagine test check lint format types imports template policies simulator generated tiny-model evaluate bench clean
+.PHONY: help install run imagine finetune test check lint format types imports template policies simulator generated tiny-model evaluate bench clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ run: install ## Start the whole system on this machine and print the workspace p
 imagine: install ## Paint PROMPT="…" through the whole system, without a browser; OUT=dir for the picture
 	@$(BIN)/python -m deploy.local imagine --prompt "$$EASEL_PROMPT" --out $(OUT)
 imagine: export EASEL_PROMPT = $(PROMPT)
+
+finetune: install ## Train a LoRA through the whole system, by the form, and judge it by its pixels; out/finetune.json
+	@$(BIN)/python -m deploy.local finetune --out $(OUT)
 
 test: install simulator ## Run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder

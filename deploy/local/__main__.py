@@ -1,4 +1,4 @@
-"""`python -m deploy.local run|imagine|bench`: the whole system on this machine."""
+"""`python -m deploy.local run|imagine|finetune|bench`: the whole system on this machine."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def main() -> int:
     imagine = verbs.add_parser("imagine", help="paint one picture through the whole system and save it")
     imagine.add_argument("--prompt", required=True, help="what /imagine is told, options included")
     imagine.add_argument("--out", type=Path, default=Path("out"), help="folder for the PNG")
+    finetune = verbs.add_parser("finetune", help="train a LoRA through the whole system, by the form, and judge it")
+    finetune.add_argument("--out", type=Path, default=Path("out"), help="folder for the figures and a picture")
     verbs.add_parser("bench", help="measure the ack, the cold start and the overhead")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -38,6 +40,10 @@ def main() -> int:
             from deploy.local.imagine import imagine_once
 
             return imagine_once(arguments.prompt, arguments.out)
+        if arguments.verb == "finetune":
+            from deploy.local.finetune import finetune as train_and_judge
+
+            return train_and_judge(arguments.out)
         from deploy.local.bench import bench
 
         return bench()
