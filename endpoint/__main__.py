@@ -14,8 +14,9 @@ def main(arguments: list[str]) -> int:
 
         return serve()
     if arguments == ["train"]:
-        sys.stderr.write("Training is not part of this version of Easel: it comes with a later one.\n")
-        return 1
+        from endpoint.training.train import train
+
+        return train()
     sys.stderr.write(USAGE + "\n")
     return 2
 

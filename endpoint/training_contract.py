@@ -43,6 +43,14 @@ LORA_NAME = "lora.safetensors"
 MANIFEST_NAME = "manifest.json"
 
 
+METRIC_DEFINITIONS = {
+    "loss": r'"loss": ([0-9.eE+-]+)',
+    "step": r'"step": ([0-9]+)',
+    "seconds_per_step": r'"seconds_per_step": ([0-9.eE+-]+)',
+}
+"""SageMaker's regular expressions (`AlgorithmSpecification.MetricDefinitions`) for the numbers in the log's lines."""
+
+
 class TrainingKind(StrEnum):
     """What the pictures show: one thing again and again, or a way of drawing."""
 
