@@ -1,4 +1,4 @@
-"""`make bench`: the answer to Slack, its cold start, and what the platform adds to the model's own time.
+"""`make bench`: the answer to Slack, its cold start, what the platform adds to the model's own time, a training's step.
 
 Everything runs against the one-machine stack that the command starts. The cold start is compared with Bolt's own
 minimal Lambda example with a boto3 client, in turns within one run, and given as a ratio, since machines are noisy.
@@ -24,6 +24,7 @@ from deploy.local.figures import Figure, at_most, report
 from deploy.local.follow_imagine import ImagineFailed, follow_imagine
 from deploy.local.slack.client import LocalWorkspace
 from deploy.local.stack import ROOT, LocalStack, StackSettings
+from deploy.local.training_bench import training_steps
 
 COLD_STARTS = 11
 WARM_COMMANDS = 60
@@ -45,6 +46,7 @@ def bench() -> int:
     with LocalStack(StackSettings(rate_limit_factor=None)) as stack:
         environment = function_environment(stack)
         figures = [*cold_starts(environment), *warm_acks(stack, environment), *pictures(stack)]
+    figures += training_steps()
     return 0 if report(figures, Path("out/bench.json")) else 1
 
 

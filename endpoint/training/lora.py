@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from diffusers.training_utils import cast_training_params
-from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save
@@ -17,8 +16,12 @@ from endpoint.training.base_model import BaseModel
 from endpoint.training.randomness import derived_seed
 from endpoint.training_contract import TrainingRequest
 
-# What kohya trains in the UNet's transformer blocks too; diffusers' example script leaves the feed-forward out.
-UNET_LAYERS = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out")
+# Diffusers' example script trains the attention's four alone, kohya's the whole transformer block; the resnets beside
+# it are what its `conv_dim` adds. On few pictures of something new the resnets are what makes it look right.
+UNET_LAYERS = (
+    *("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "proj_out"),
+    *("conv1", "conv2", "conv_shortcut", "time_emb_proj"),
+)
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj")
 EASEL_KEY = "easel"
 """The file's metadata of ours: JSON. Diffusers' own is under `lora_adapter_metadata`."""
@@ -55,14 +58,18 @@ class Lora:
         }
 
     def to_bytes(self, facts: dict[str, Any]) -> bytes:
-        """The safetensors file, as `StableDiffusionPipeline.save_lora_weights` writes it, and `facts` in its metadata.
+        """The safetensors file for stock diffusers' `load_lora_weights`, `facts` in its metadata. float32.
 
-        The same bytes for the same weights and facts.
+        Names are peft's throughout: of a file that mixes them with the older `.lora.down` diffusers drops those in
+        silence. The same bytes for the same weights and facts.
         """
         tensors, adapter = {}, {}
         for name, part in self._parts.items():
-            state = convert_state_dict_to_diffusers(get_peft_model_state_dict(part))
-            tensors.update({f"{name}.{path}": tensor.cpu().contiguous() for path, tensor in state.items()})
+            for path, tensor in get_peft_model_state_dict(part).items():
+                if name == "text_encoder":
+                    # Newer transformers have lost this outer module; files name it, and diffusers reads both.
+                    path = f"text_model.{path.removeprefix('text_model.')}"
+                tensors[f"{name}.{path}"] = tensor.cpu().contiguous()
             config = part.peft_config["default"].to_dict()
             adapter.update({f"{name}.{key}": _listed(value) for key, value in config.items()})
         metadata = {

@@ -44,9 +44,11 @@ class Objective:
 
 
 def min_snr_weights(alphas_cumprod: torch.Tensor, prediction_type: str, gamma: float) -> torch.Tensor:
-    """Each timestep's weight: min(SNR, gamma) over what the prediction type already weighs with (arXiv 2303.09556).
+    """Each timestep's weight, so that nearly clean latents don't outweigh the rest (min-SNR, arXiv 2303.09556).
 
-    That is SNR for a noise prediction and SNR + 1 for a velocity. All ones where `gamma` is 0.
+    Seen as an error of the clean latents, a noise prediction's loss counts SNR times, a velocity's SNR + 1 times; at
+    most `gamma` times is what remains. Everything noisier is left as the model was trained, down to a signal of 0, where
+    min(SNR, gamma) / (SNR + 1) would leave a velocity with no loss at all. All ones where `gamma` is 0.
     """
     if gamma == 0:
         return torch.ones_like(alphas_cumprod)
@@ -54,5 +56,5 @@ def min_snr_weights(alphas_cumprod: torch.Tensor, prediction_type: str, gamma: f
     if prediction_type == "epsilon":
         # min(SNR, gamma) / SNR, written so that an SNR of 0 gives 1.
         return (gamma * noise_share / alphas_cumprod.clamp(min=1e-12)).clamp(max=1.0)
-    # min(SNR, gamma) / (SNR + 1) with SNR + 1 = 1 / noise share.
-    return torch.minimum(alphas_cumprod, gamma * noise_share)
+    # min(SNR + 1, gamma) / (SNR + 1), and SNR + 1 = 1 / noise share.
+    return (gamma * noise_share).clamp(max=1.0)
