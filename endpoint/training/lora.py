@@ -70,7 +70,8 @@ class Lora:
                     # Newer transformers have lost this outer module; files name it, and diffusers reads both.
                     path = f"text_model.{path.removeprefix('text_model.')}"
                 tensors[f"{name}.{path}"] = tensor.cpu().contiguous()
-            config = part.peft_config["default"].to_dict()
+            # Transformers notes the folder that the model came from, which is nobody's business.
+            config = {**part.peft_config["default"].to_dict(), "base_model_name_or_path": None}
             adapter.update({f"{name}.{key}": _listed(value) for key, value in config.items()})
         metadata = {
             "format": "pt",
