@@ -15,6 +15,7 @@ from endpoint.training_contract import TrainingRequest
 _MARGIN, _HEAD, _CAPTION, _GAP = 20, 40, 42, 26
 _LARGEST_SIDE = 384
 _BACKGROUND, _INK, _FAINT = (255, 255, 255), (29, 28, 29), (110, 113, 120)
+_FRAME = (222, 224, 230)
 
 
 def paint_samples(model: BaseModel, request: TrainingRequest) -> list[Image.Image]:
@@ -82,6 +83,8 @@ def draw_sample_sheet(
             pen.text((places[1], _MARGIN), f"step {step:,}", _INK, head)
         for place, picture in zip(places, (before[number], now[number]), strict=True):
             sheet.paste(picture.resize(cell, Image.Resampling.LANCZOS) if scale < 1 else picture, (place, y))
+            # A frame around it: most drawings are on white.
+            pen.rectangle((place - 1, y - 1, place + cell[0], y + cell[1]), outline=_FRAME)
         pen.text((x, y + cell[1] + 9), _shortened(prompt, small, block[0]), _FAINT, small)
     file = io.BytesIO()
     sheet.save(file, "PNG", optimize=True)
