@@ -1,8 +1,8 @@
-"""The loop of diffusers' own example scripts for LoRAs, for comparison: every step encodes its pictures and captions anew.
+"""The loop of diffusers' own example for LoRAs, for comparison: every step encodes its pictures and captions anew.
 
-After examples/text_to_image/train_text_to_image_lora.py of diffusers: the same calls in the same order, with its defaults
-(AdamW, constant learning rate, no min-SNR, `accelerate` around it, pictures decoded and scaled by the data loader). Only
-torchvision's transforms are done with Pillow, and nothing is saved or painted in between.
+After examples/text_to_image/train_text_to_image_lora.py of diffusers: the same calls in the same order, with its
+defaults (AdamW, constant learning rate, no min-SNR, `accelerate` around it, pictures decoded and scaled by the data
+loader). Only torchvision's transforms are done with Pillow, and nothing is saved or painted in between.
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ def stock_steps(
         part.to(accelerator.device)
     for part in (unet, vae):
         part.to(memory_format=memory_format)
-    unet.add_adapter(
-        LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(layers))
-    )
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(layers)))
     cast_training_params(unet, dtype=torch.float32)
     trained = [parameter for parameter in unet.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-4, betas=(0.9, 0.999), weight_decay=1e-2, eps=1e-8)

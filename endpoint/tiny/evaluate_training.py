@@ -1,4 +1,4 @@
-"""Trains the miniature model on eight striped circles and judges what comes of it: `python -m endpoint.tiny.evaluate_training`.
+"""Trains the miniature model on eight striped circles and judges it: `python -m endpoint.tiny.evaluate_training`.
 
 The pictures, the LoRA, the loss plot and the samples are left in `out/training/`, the figures in `out/training.json`.
 """

@@ -33,7 +33,7 @@ _DIRECTIONS = 24
 
 @dataclass(frozen=True)
 class StripedCircle:
-    """`x`, `y` (middle) and `radius` are fractions of the picture's side; the stripes are `angle` degrees off upright."""
+    """`x`, `y` (middle) and `radius` are fractions of the side; the stripes are `angle` degrees off upright."""
 
     one: str
     other: str

@@ -68,7 +68,7 @@ class NotALora(Exception):
 
 
 def to_kohya(tensors: Tensors, adapter: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """A diffusers file's tensors in kohya's naming. `adapter` is the file's `lora_adapter_metadata`; it tells alphas."""
+    """A diffusers file's tensors in kohya's naming. `adapter`, its `lora_adapter_metadata`, tells the alphas."""
     converted: dict[str, torch.Tensor] = {}
     for key, tensor in tensors.items():
         path, direction = _diffusers_key(key)
@@ -84,7 +84,7 @@ def to_kohya(tensors: Tensors, adapter: Mapping[str, Any]) -> dict[str, torch.Te
 
 
 def from_kohya(tensors: Tensors) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """A kohya file's tensors in diffusers' naming, and their `lora_adapter_metadata`. Only UNet and one text encoder."""
+    """A kohya file's tensors in diffusers' naming, and `lora_adapter_metadata`. Only UNet and one text encoder."""
     converted: dict[str, torch.Tensor] = {}
     ranks: dict[str, dict[str, int]] = {}
     alphas: dict[str, dict[str, float]] = {}

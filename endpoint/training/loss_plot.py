@@ -60,9 +60,9 @@ def _ceiling(losses: Sequence[float], averages: Sequence[float]) -> float:
         return 1.0
     ordered = sorted(losses)
     highest = max(ordered[min(len(ordered) - 1, int(len(ordered) * 0.97))], max(averages) * 1.1, 1e-9)
-    tick = 10 ** math.floor(math.log10(highest / _GRID_LINES))
-    tick = next(tick * factor for factor in (1, 2, 2.5, 5, 10) if tick * factor * _GRID_LINES >= highest)
-    return tick * _GRID_LINES
+    power = 10.0 ** math.floor(math.log10(highest / _GRID_LINES))
+    ticks = (power * factor for factor in (1, 2, 2.5, 5, 10))
+    return _GRID_LINES * next(tick for tick in ticks if tick * _GRID_LINES >= highest)
 
 
 def _axes(pen: ImageDraw.ImageDraw, steps: int, top: float, place: _Place) -> None:

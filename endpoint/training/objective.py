@@ -47,7 +47,7 @@ def min_snr_weights(alphas_cumprod: torch.Tensor, prediction_type: str, gamma: f
     """Each timestep's weight, so that nearly clean latents don't outweigh the rest (min-SNR, arXiv 2303.09556).
 
     Seen as an error of the clean latents, a noise prediction's loss counts SNR times, a velocity's SNR + 1 times; at
-    most `gamma` times is what remains. Everything noisier is left as the model was trained, down to a signal of 0, where
+    most `gamma` times is what remains. What is noisier is left as the model was trained, down to a signal of 0, where
     min(SNR, gamma) / (SNR + 1) would leave a velocity with no loss at all. All ones where `gamma` is 0.
     """
     if gamma == 0:

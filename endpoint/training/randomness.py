@@ -1,6 +1,7 @@
 """All that is random in a training follows from its seed and from what it is for, never from what happened before.
 
-So a training that starts again in the middle draws what it would have drawn, on every device: numbers are drawn on the CPU.
+So a training that starts again in the middle draws what it would have drawn, and on every device the same: numbers are
+drawn on the CPU.
 """
 
 from __future__ import annotations

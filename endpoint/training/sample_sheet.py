@@ -45,8 +45,8 @@ def samples_before(model: BaseModel, request: TrainingRequest, checkpoints: Path
     try:
         kept = []
         for path in paths:
-            with Image.open(path) as picture:
-                kept.append(picture.convert("RGB"))
+            with Image.open(path) as opened:
+                kept.append(opened.convert("RGB"))
     except (OSError, SyntaxError):
         kept = paint_samples(model, request)
         for path, picture in zip(paths, kept, strict=True):

@@ -24,7 +24,9 @@ def test_any_colours_place_size_and_angle_are_right() -> None:
     rng = random.Random(4)
     for _ in range(60):
         one, other = rng.sample(VIVID, 2)
-        thing = StripedCircle(one, other, rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.6), rng.uniform(0.15, 0.38), rng.uniform(0, 180))
+        thing = StripedCircle(
+            one, other, rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.6), rng.uniform(0.15, 0.38), rng.uniform(0, 180)
+        )
         far = np.linalg.norm(np.subtract(COLORS[one], COLORS[other])) > 70
         assert not far or judge_striped_circle(draw_striped_circle(thing)).right, thing
 

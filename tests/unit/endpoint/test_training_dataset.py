@@ -46,7 +46,7 @@ def test_the_digest_is_over_pictures_and_captions_in_order(folders: Folders) -> 
 
 def test_a_missing_picture_is_named(folders: Folders) -> None:
     (folders.dataset / "picture-2.png").unlink()
-    with pytest.raises(TrainingFailed, match=r"^The picture picture-2.png can't be read \(it is not there\)"):
+    with pytest.raises(TrainingFailed, match=r"^The picture picture-2\.png can't be read \(it is not there\)"):
         dataset_sha256(folders.dataset, training_request())
 
 
@@ -67,10 +67,10 @@ def test_a_request_that_is_missing_or_wrong(folders: Folders) -> None:
     with pytest.raises(TrainingFailed, match="rank, surprise is wrong"):
         read_request(folders.dataset, folders.hyperparameters)
     path.write_text("{")
-    with pytest.raises(TrainingFailed, match="training.json is wrong"):
+    with pytest.raises(TrainingFailed, match=r"training\.json is wrong"):
         read_request(folders.dataset, folders.hyperparameters)
     path.unlink()
-    with pytest.raises(TrainingFailed, match="there is no training.json"):
+    with pytest.raises(TrainingFailed, match=r"there is no training\.json"):
         read_request(folders.dataset, folders.hyperparameters)
 
 

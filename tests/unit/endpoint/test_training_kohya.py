@@ -103,7 +103,9 @@ def test_the_older_scripts_names_are_read_too(lora_file: Path) -> None:
     older = {
         key.replace("lora_A", "lora.down").replace("lora_B", "lora.up")
         if key.startswith("unet.")
-        else key.replace("text_model.", "").replace("lora_A", "lora_linear_layer.down").replace("lora_B", "lora_linear_layer.up"): tensor
+        else key.replace("text_model.", "")
+        .replace("lora_A", "lora_linear_layer.down")
+        .replace("lora_B", "lora_linear_layer.up"): tensor
         for key, tensor in tensors.items()
     }
     first, second = to_kohya(tensors, adapter), to_kohya(older, adapter)

@@ -41,7 +41,7 @@ def test_the_plot_grows_with_the_steps() -> None:
     half, whole = (read(draw_loss_plot(losses[:count], 200, "Training mug")) for count in (100, 200))
     assert half.shape == (HEIGHT, WIDTH, 3)
     assert blue_columns(half).max() < WIDTH * 0.6 < WIDTH * 0.9 < blue_columns(whole).max()
-    line = [np.flatnonzero((np.abs(whole[:, x] - (74, 84, 225)).sum(axis=1) < 40)).mean() for x in (120, 800)]
+    line = [np.flatnonzero(np.abs(whole[:, x] - (74, 84, 225)).sum(axis=1) < 40).mean() for x in (120, 800)]
     assert line[0] < line[1], "a loss that falls goes down on the plot"
 
 
