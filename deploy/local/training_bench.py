@@ -40,7 +40,7 @@ def training_steps() -> list[Figure]:
         started = time.perf_counter()
         latents = encode_pictures(model, read_pictures(dataset, request, 16), Interruption())
         encoding = time.perf_counter() - started
-        trainer = Trainer(model, Lora(model, request), EncodedSet(latents, captions, [], ""), request)
+        trainer = Trainer(model, Lora(model, request), EncodedSet(latents, captions, [], []), request)
 
         def stock(memory_format: torch.memory_format) -> Callable[[], object]:
             steps = stock_steps(

@@ -16,13 +16,13 @@ from endpoint.training.interruption import Interruption
 class EncodedSet:
     """Pictures as the UNet sees them: `latents[i]` (channels × height × width, float32) shows `captions[i]`.
 
-    `class_latents` are of the pictures that preserve the prior, all of `class_prompt`; empty without them.
+    `prior_latents` and `prior_captions` are those that preserve the prior; empty without it.
     """
 
     latents: list[torch.Tensor]
     captions: list[str]
-    class_latents: list[torch.Tensor]
-    class_prompt: str
+    prior_latents: list[torch.Tensor]
+    prior_captions: list[str]
 
 
 @torch.no_grad()

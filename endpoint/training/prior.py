@@ -21,10 +21,10 @@ _TOGETHER = 4
 _FILE = "prior.safetensors"
 
 
-def class_latents(
+def prior_latents(
     model: BaseModel, request: TrainingRequest, size: tuple[int, int], checkpoints: Path, interruption: Interruption
 ) -> list[torch.Tensor]:
-    """Latents of `prior_pictures` pictures (width × height) of `class_prompt`, painted before any training.
+    """Latents of the pictures (width × height) of `prior_prompts`, painted before any training.
 
     They never become pixels: what the UNet ends with is what it learns from. Kept beside the checkpoints.
     """
@@ -45,6 +45,14 @@ def class_latents(
     return latents
 
 
+def prior_prompts(request: TrainingRequest) -> list[str]:
+    """What the pictures are painted of: the class, and every other one of nothing in particular.
+
+    An empty prompt shows everything that the model knows, so that what the class has nothing to do with stays as well.
+    """
+    return [request.class_prompt if number % 2 == 0 else "" for number in range(request.prior_pictures)]
+
+
 def _paint(
     model: BaseModel, request: TrainingRequest, size: tuple[int, int], interruption: Interruption
 ) -> list[torch.Tensor]:
@@ -54,7 +62,7 @@ def _paint(
         numbers = range(first, min(first + _TOGETHER, request.prior_pictures))
         with model.autocast():
             latents = model.pipeline(
-                [request.class_prompt] * len(numbers),
+                [prior_prompts(request)[number] for number in numbers],
                 width=size[0],
                 height=size[1],
                 num_inference_steps=card.default_steps,
@@ -67,5 +75,5 @@ def _paint(
 
 
 def _digest(model: BaseModel, request: TrainingRequest, size: tuple[int, int]) -> str:
-    facts = (model.checkpoint.fingerprint, request.class_prompt, request.prior_pictures, request.seed, size)
+    facts = (model.checkpoint.fingerprint, prior_prompts(request), request.seed, size)
     return hashlib.sha256(repr(facts).encode()).hexdigest()

@@ -26,7 +26,7 @@ from endpoint.training.folders import Folders
 from endpoint.training.interruption import Interruption
 from endpoint.training.lora import Lora
 from endpoint.training.loss_plot import draw_loss_plot
-from endpoint.training.prior import class_latents
+from endpoint.training.prior import prior_latents, prior_prompts
 from endpoint.training.report import Reporter
 from endpoint.training.sample_sheet import draw_sample_sheet, paint_samples, samples_before
 from endpoint.training.settings import TrainingSettings
@@ -96,14 +96,14 @@ def _prepare(folders: Folders, request: TrainingRequest, reporter: Reporter, int
     checkpoints = Checkpoints(folders.checkpoints, _identity(request, dataset, model.checkpoint.fingerprint))
     interruptions = checkpoints.count_run()
     latents = encode_pictures(model, pictures, interruption)
-    # Class pictures have the shape that most pictures have, so that both share a forward.
+    # They have the shape that most pictures have, so that both share a forward.
     height, width = Counter(picture.shape[:2] for picture in pictures).most_common(1)[0][0]
-    classes = class_latents(model, request, (width, height), folders.checkpoints, interruption)
+    prior = prior_latents(model, request, (width, height), folders.checkpoints, interruption)
     interruption.end_if_asked()
     before = samples_before(model, request, folders.checkpoints)
-    captions = [picture.caption for picture in request.pictures]
+    encoded = EncodedSet(latents, [picture.caption for picture in request.pictures], prior, prior_prompts(request))
     lora = Lora(model, request)
-    trainer = Trainer(model, lora, EncodedSet(latents, captions, classes, request.class_prompt), request)
+    trainer = Trainer(model, lora, encoded, request)
     state = checkpoints.load()
     if state is not None:
         trainer.restore(state)

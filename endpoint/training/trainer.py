@@ -78,14 +78,15 @@ class Trainer:
     def _loss(self, step: int) -> torch.Tensor:
         """The mean over the step's pictures, and over as many that preserve the prior, weighted."""
         request, encoded = self._request, self._encoded
-        latents = [encoded.latents[at] for at in self._picks("pictures", len(encoded.latents), step)]
-        captions = [encoded.captions[at] for at in self._picks("pictures", len(encoded.latents), step)]
-        shares = [1 / len(latents)] * len(latents)
-        if encoded.class_latents:
-            classes = [encoded.class_latents[at] for at in self._picks("prior", len(encoded.class_latents), step)]
-            latents += classes
-            captions += [encoded.class_prompt] * len(classes)
-            shares += [request.prior_weight / len(classes)] * len(classes)
+        chosen = self._picks("pictures", len(encoded.latents), step)
+        latents = [encoded.latents[at] for at in chosen]
+        captions = [encoded.captions[at] for at in chosen]
+        shares = [1 / len(chosen)] * len(chosen)
+        if encoded.prior_latents:
+            chosen = self._picks("prior", len(encoded.prior_latents), step)
+            latents += [encoded.prior_latents[at] for at in chosen]
+            captions += [encoded.prior_captions[at] for at in chosen]
+            shares += [request.prior_weight / len(chosen)] * len(chosen)
         random = generator(request.seed, "step", step)
         noises = [torch.randn(each.shape, generator=random) for each in latents]
         timesteps = torch.randint(0, self._objective.timesteps, (len(latents),), generator=random)
@@ -96,13 +97,13 @@ class Trainer:
             by_shape[each.shape].append(at)
         losses = [
             self._losses(
-                torch.stack([latents[at] for at in chosen]),
-                torch.stack([noises[at] for at in chosen]),
-                timesteps[chosen],
-                states[chosen],
+                torch.stack([latents[at] for at in alike]),
+                torch.stack([noises[at] for at in alike]),
+                timesteps[alike],
+                states[alike],
             )
-            @ torch.tensor([shares[at] for at in chosen], device=self._model.device)
-            for chosen in by_shape.values()
+            @ torch.tensor([shares[at] for at in alike], device=self._model.device)
+            for alike in by_shape.values()
         ]
         return torch.stack(losses).sum()
 
