@@ -106,9 +106,9 @@ def load_base_model(directory: Path) -> BaseModel:
     pipeline.set_progress_bar_config(disable=True)
     pipeline.to(device)
     if precision is not None:
-        # Frozen weights need no more; the LoRA's own stay in float32. The VAE overflows in less than it was made for.
+        # Frozen weights need no more; the LoRA's own stay in float32. So do the VAE, which overflows, and the text
+        # encoder: latents take their type from it, and a scheduler's many small steps would be rounded away.
         pipeline.unet.to(precision)
-        pipeline.text_encoder.to(precision)
     for part in (pipeline.unet, pipeline.vae):
         part.to(memory_format=torch.channels_last)
     if device.type == "cpu":

@@ -49,8 +49,10 @@ def _train(settings: TrainingSettings, interruption: Interruption) -> None:
     import torch
 
     torch.set_num_threads(settings.threads)
+    # On a GPU: float32's products in TF32, and of cuDNN's algorithms those that give the same sums each time.
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.deterministic = True
     from endpoint.serving.s3 import S3PictureStore
     from endpoint.training.run_training import run_training
 

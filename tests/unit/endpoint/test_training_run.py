@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from endpoint.serving.picture_store import PictureStore
+from endpoint.training import prior
 from endpoint.training import run_training as running
 from endpoint.training.base_model import load_base_model
 from endpoint.training.failures import Interrupted, TrainingFailed
@@ -26,7 +27,7 @@ from endpoint.training.trainer import Trainer
 from endpoint.training_contract import TrainingManifest, TrainingProgress
 from tests.fakes.fake_picture_store import FakePictureStore
 from tests.fakes.random_checkpoint import random_stable_diffusion, random_stable_diffusion_xl, save
-from tests.fakes.training_requests import write_training
+from tests.fakes.training_requests import training_request, write_training
 
 CARD = json.dumps(
     {"name": "random", "native_width": 64, "native_height": 64, "default_steps": 2, "default_guidance_scale": 2}
@@ -157,6 +158,34 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     assert manifest.interruptions == 1
     assert losses_in(folders) == losses_in(whole)
     assert (folders.result / "lora.safetensors").read_bytes() == (whole.result / "lora.safetensors").read_bytes()
+
+
+def test_the_prior_is_painted_once_and_is_half_of_anything(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prior.prior_prompts(training_request(prior_pictures=3)) == ["a mug", "", "a mug"]
+    painted: list[int] = []
+    paint = prior._paint
+
+    def count(*arguments: Any) -> list[torch.Tensor]:
+        latents = paint(*arguments)
+        painted.append(len(latents))
+        return latents
+
+    monkeypatch.setattr(prior, "_paint", count)
+    folders = write_training(tmp_path, model, prior_pictures=3)
+    interruption = Interruption()
+    with monkeypatch.context() as patched:
+        interrupt_at(2, patched, interruption)
+        with pytest.raises(Interrupted):
+            train(folders, interruption=interruption)
+    with_prior = losses_in(folders)
+    (folders.checkpoints / "prior.safetensors").write_bytes(b"cut off")
+    train(folders)
+    assert painted == [3, 3]
+    train(folders)
+    assert painted == [3, 3]
+    assert losses_in(folders)[:2] == with_prior
 
 
 def test_a_checkpoint_that_was_cut_off_is_passed_over(
