@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -13,6 +14,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from endpoint.serving.picture_store import PictureStore
 from endpoint.training import prior
@@ -220,6 +222,25 @@ def test_another_trainings_checkpoint_is_left_alone(model: Path, tmp_path: Path)
     fresh = write_training(tmp_path / "fresh", model, seed=8)
     train(fresh)
     assert losses_in(other) == losses_in(fresh)
+
+
+def test_in_bf16_it_learns_the_same(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU does, as far as a CPU can: the UNet in bf16 under autocast, the LoRA in float32."""
+    whole = write_training(tmp_path / "float32", model, text_encoder=True, prior_pictures=2)
+    train(whole)
+
+    def load(directory: Path) -> Any:
+        base = load_base_model(directory)
+        base.unet.to(torch.bfloat16)
+        return dataclasses.replace(base, precision=torch.bfloat16)
+
+    monkeypatch.setattr(running, "load_base_model", load)
+    folders = write_training(tmp_path / "bfloat16", model, text_encoder=True, prior_pictures=2)
+    train(folders)
+    assert losses_in(folders) != losses_in(whole)
+    assert losses_in(folders) == pytest.approx(losses_in(whole), rel=0.05)
+    tensors = load_file(folders.result / "lora.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
 
 
 def test_the_same_request_gives_the_same_bytes_and_another_seed_others(model: Path, tmp_path: Path) -> None:
