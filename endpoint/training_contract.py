@@ -69,9 +69,9 @@ class TrainingRequest(Wire):
     """Train one LoRA. Every setting is explicit: defaults are the caller's business. Same request, same LoRA.
 
     `resolution` is the longer side in pixels, a multiple of the model's `size_multiple`; pictures are scaled to it and
-    cropped as little as that multiple asks. With `prior_pictures` > 0 the base model first paints so many pictures,
-    half of `class_prompt` and half of no prompt at all, and they count with `prior_weight` in every step, so that it
-    forgets nothing (prior preservation).
+    cropped as little as that multiple asks. With `prior_pictures` > 0 the base model first paints so many pictures of
+    `class_prompt`, of the captions without the trigger and of nothing in particular; they count with `prior_weight` in
+    every step, so that it forgets nothing (prior preservation).
     The loss is weighted by min-SNR with `min_snr_gamma`, where that is > 0.
     """
 

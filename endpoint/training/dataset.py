@@ -22,7 +22,8 @@ def read_request(dataset: Path, hyperparameters: Path) -> TrainingRequest:
         raise request_unreadable(f"there is no {REQUEST_NAME}") from error
     except ValidationError as error:
         wrong = ", ".join(sorted({".".join(map(str, detail["loc"])) or REQUEST_NAME for detail in error.errors()}))
-        raise request_unreadable(f"{wrong} is wrong") from error
+        # Not "from error": its text has the captions in it, and would be logged.
+        raise request_unreadable(f"{wrong} is wrong") from None
     told = _training_id(hyperparameters)
     if told not in (None, request.training_id):
         raise request_unreadable("the data set belongs to another training")

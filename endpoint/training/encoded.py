@@ -16,13 +16,15 @@ from endpoint.training.interruption import Interruption
 class EncodedSet:
     """Pictures as the UNet sees them: `latents[i]` (channels × height × width, float32) shows `captions[i]`.
 
-    `prior_latents` and `prior_captions` are those that preserve the prior; empty without it.
+    `prior_latents` and `prior_captions` are those that preserve the prior, all of one shape; empty without it.
+    `prior_states` are those captions' hidden states before any training.
     """
 
     latents: list[torch.Tensor]
     captions: list[str]
     prior_latents: list[torch.Tensor]
     prior_captions: list[str]
+    prior_states: torch.Tensor | None = None
 
 
 @torch.no_grad()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save
 
@@ -56,6 +59,18 @@ class Lora:
             for path, parameter in part.named_parameters()
             if parameter.requires_grad
         }
+
+    @contextmanager
+    def left_out(self) -> Iterator[None]:
+        """Meanwhile the UNet is the base model's."""
+        layers = [module for module in self._parts["unet"].modules() if isinstance(module, BaseTunerLayer)]
+        for layer in layers:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
 
     def to_bytes(self, facts: dict[str, Any]) -> bytes:
         """The safetensors file for stock diffusers' `load_lora_weights`, `facts` in its metadata. float32.

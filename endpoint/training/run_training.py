@@ -20,7 +20,7 @@ from endpoint.serving.picture_store import PictureStore
 from endpoint.training.base_model import BaseModel, load_base_model
 from endpoint.training.checkpoints import Checkpoints
 from endpoint.training.dataset import dataset_sha256, read_pictures, read_request
-from endpoint.training.encoded import EncodedSet, encode_pictures
+from endpoint.training.encoded import EncodedSet, Texts, encode_pictures
 from endpoint.training.failures import Interrupted, out_of_memory
 from endpoint.training.folders import Folders
 from endpoint.training.interruption import Interruption
@@ -101,7 +101,9 @@ def _prepare(folders: Folders, request: TrainingRequest, reporter: Reporter, int
     prior = prior_latents(model, request, (width, height), folders.checkpoints, interruption)
     interruption.end_if_asked()
     before = samples_before(model, request, folders.checkpoints)
-    encoded = EncodedSet(latents, [picture.caption for picture in request.pictures], prior, prior_prompts(request))
+    captions, prompts = [picture.caption for picture in request.pictures], prior_prompts(request)
+    states = Texts(model, trained=False).of(prompts) if prompts else None
+    encoded = EncodedSet(latents, captions, prior, prompts, states)
     lora = Lora(model, request)
     trainer = Trainer(model, lora, encoded, request)
     state = checkpoints.load()

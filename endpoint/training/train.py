@@ -35,7 +35,8 @@ def train() -> int:
     except SettingsError as error:
         return _fail(failure, f"The training's environment can't be used: {error}.")
     except TrainingFailed as error:
-        log.warning("training failed", exc_info=error.__cause__ and error)
+        if error.__cause__ is not None:
+            log.warning("training failed", exc_info=error)
         return _fail(failure, str(error))
     except Exception as error:
         failed = out_of_memory() if _is_memory(error) else unexpected()

@@ -27,7 +27,7 @@ class Trainer:
     """Trains a LoRA's layers on an encoded set."""
 
     def __init__(self, model: BaseModel, lora: Lora, encoded: EncodedSet, request: TrainingRequest) -> None:
-        self._model, self._encoded, self._request = model, encoded, request
+        self._model, self._lora, self._encoded, self._request = model, lora, encoded, request
         self._texts = Texts(model, trained=request.text_encoder)
         self._objective = Objective(
             model.pipeline.scheduler.alphas_cumprod,
@@ -82,39 +82,39 @@ class Trainer:
         latents = [encoded.latents[at] for at in chosen]
         captions = [encoded.captions[at] for at in chosen]
         shares = [1 / len(chosen)] * len(chosen)
-        if encoded.prior_latents:
-            chosen = self._picks("prior", len(encoded.prior_latents), step)
-            latents += [encoded.prior_latents[at] for at in chosen]
-            captions += [encoded.prior_captions[at] for at in chosen]
-            shares += [request.prior_weight / len(chosen)] * len(chosen)
+        of_prior = self._picks("prior", len(encoded.prior_latents), step) if encoded.prior_latents else []
+        latents += [encoded.prior_latents[at] for at in of_prior]
+        captions += [encoded.prior_captions[at] for at in of_prior]
+        shares += [request.prior_weight / len(of_prior) for _ in of_prior]
         random = generator(request.seed, "step", step)
-        noises = [torch.randn(each.shape, generator=random) for each in latents]
+        noises = [torch.randn(each.shape, generator=random).to(self._model.device) for each in latents]
         timesteps = torch.randint(0, self._objective.timesteps, (len(latents),), generator=random)
+        noisy = [self._objective.noisy(*each) for each in zip(latents, noises, timesteps, strict=True)]
+        own = [self._objective.target(*each) for each in zip(latents, noises, timesteps, strict=True)]
+        targets = own[: len(chosen)]
+        if of_prior:
+            assert encoded.prior_states is not None
+            with torch.no_grad(), self._lora.left_out():
+                targets += self._predict(noisy[len(chosen) :], timesteps[len(chosen) :], encoded.prior_states[of_prior])
         states = self._texts.of(captions)
         # Pictures of different shapes can't share a forward; mostly there is one shape.
         by_shape: dict[torch.Size, list[int]] = defaultdict(list)
         for at, each in enumerate(latents):
             by_shape[each.shape].append(at)
-        losses = [
-            self._losses(
-                torch.stack([latents[at] for at in alike]),
-                torch.stack([noises[at] for at in alike]),
-                timesteps[alike],
-                states[alike],
-            )
-            @ torch.tensor([shares[at] for at in alike], device=self._model.device)
-            for alike in by_shape.values()
-        ]
+        losses = []
+        for alike in by_shape.values():
+            predicted = self._predict([noisy[at] for at in alike], timesteps[alike], states[alike])
+            errors = self._objective.losses(predicted, torch.stack([targets[at] for at in alike]), timesteps[alike])
+            losses.append(errors @ torch.tensor([shares[at] for at in alike], device=errors.device))
         return torch.stack(losses).sum()
 
-    def _losses(
-        self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor
-    ) -> torch.Tensor:
-        noise = noise.to(latents.device)
-        noisy = self._objective.noisy(latents, noise, timesteps).contiguous(memory_format=torch.channels_last)
+    def _predict(self, noisy: list[torch.Tensor], timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        inputs = torch.stack(noisy).contiguous(memory_format=torch.channels_last)
         with self._model.autocast():
-            (predicted,) = self._model.unet(noisy, timesteps.to(latents.device), states, return_dict=False)
-        return self._objective.losses(predicted, self._objective.target(latents, noise, timesteps), timesteps)
+            predicted: torch.Tensor = self._model.unet(inputs, timesteps.to(inputs.device), states, return_dict=False)[
+                0
+            ]
+        return predicted
 
     def _picks(self, purpose: str, count: int, step: int) -> list[int]:
         return picks(self._request.seed, purpose, count, self._request.batch_size, step)

@@ -162,10 +162,14 @@ def test_an_interrupted_training_ends_with_the_same_bytes(
     assert (folders.result / "lora.safetensors").read_bytes() == (whole.result / "lora.safetensors").read_bytes()
 
 
-def test_the_prior_is_painted_once_and_is_half_of_anything(
+def test_the_prior_is_painted_once_and_of_everything(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert prior.prior_prompts(training_request(prior_pictures=3)) == ["a mug", "", "a mug"]
+    prompts = prior.prior_prompts(training_request(prior_pictures=7))
+    assert prompts == ["a mug", *(f"a mug number {at}" for at in range(4)), "", "a mug"]
+    named = [{"file": f"{at}.png", "caption": "a ZBLX mug on a shelf"} for at in range(3)]
+    prompts = prior.prior_prompts(training_request(prior_pictures=3, pictures=named))
+    assert prompts == ["a mug", "a mug on a shelf", ""]
     painted: list[int] = []
     paint = prior._paint
 
