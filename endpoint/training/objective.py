@@ -34,10 +34,9 @@ class Objective:
         kept = self._kept(latents, timesteps)
         return kept.sqrt() * noise - (1 - kept).sqrt() * latents
 
-    def losses(self, predicted: torch.Tensor, target: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        """Each sample's weighted mean squared error."""
-        errors = (predicted.float() - target.float()).square().flatten(1).mean(1)
-        return errors * self._weights[timesteps.cpu()].to(errors.device)
+    def weights(self, timesteps: torch.Tensor) -> torch.Tensor:
+        """How much each of these timesteps counts."""
+        return self._weights[timesteps.cpu()]
 
     def _kept(self, latents: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
         return self._signal[timesteps.cpu()].to(latents.device).view(-1, *[1] * (latents.dim() - 1))

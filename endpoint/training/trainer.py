@@ -21,6 +21,8 @@ _WARM_UP_SHARE = 0.05
 _LEAST_LEARNING_SHARE = 0.02
 _WEIGHT_DECAY = 1e-2
 _LARGEST_GRADIENT = 1.0
+# The base model's own words are missed by little, and would weigh little beside the pictures' noise.
+_PRIOR_SHARE = 5.0
 
 
 class Trainer:
@@ -81,11 +83,9 @@ class Trainer:
         chosen = self._picks("pictures", len(encoded.latents), step)
         latents = [encoded.latents[at] for at in chosen]
         captions = [encoded.captions[at] for at in chosen]
-        shares = [1 / len(chosen)] * len(chosen)
         of_prior = self._picks("prior", len(encoded.prior_latents), step) if encoded.prior_latents else []
         latents += [encoded.prior_latents[at] for at in of_prior]
         captions += [encoded.prior_captions[at] for at in of_prior]
-        shares += [request.prior_weight / len(of_prior) for _ in of_prior]
         random = generator(request.seed, "step", step)
         noises = [torch.randn(each.shape, generator=random).to(self._model.device) for each in latents]
         timesteps = torch.randint(0, self._objective.timesteps, (len(latents),), generator=random)
@@ -96,6 +96,9 @@ class Trainer:
             assert encoded.prior_states is not None
             with torch.no_grad(), self._lora.left_out():
                 targets += self._predict(noisy[len(chosen) :], timesteps[len(chosen) :], encoded.prior_states[of_prior])
+        weights = [float(weight) / len(chosen) for weight in self._objective.weights(timesteps[: len(chosen)])]
+        # Every timestep alike: the nearly clean ones, which min-SNR leaves out, are where edges would fray.
+        weights += [_PRIOR_SHARE * request.prior_weight / len(of_prior) for _ in of_prior]
         states = self._texts.of(captions)
         # Pictures of different shapes can't share a forward; mostly there is one shape.
         by_shape: dict[torch.Size, list[int]] = defaultdict(list)
@@ -104,16 +107,16 @@ class Trainer:
         losses = []
         for alike in by_shape.values():
             predicted = self._predict([noisy[at] for at in alike], timesteps[alike], states[alike])
-            errors = self._objective.losses(predicted, torch.stack([targets[at] for at in alike]), timesteps[alike])
-            losses.append(errors @ torch.tensor([shares[at] for at in alike], device=errors.device))
+            misses = predicted.float() - torch.stack([targets[at] for at in alike]).float()
+            errors = misses.square().flatten(1).mean(1)
+            losses.append(errors @ torch.tensor([weights[at] for at in alike], device=errors.device))
         return torch.stack(losses).sum()
 
     def _predict(self, noisy: list[torch.Tensor], timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         inputs = torch.stack(noisy).contiguous(memory_format=torch.channels_last)
         with self._model.autocast():
-            predicted: torch.Tensor = self._model.unet(inputs, timesteps.to(inputs.device), states, return_dict=False)[
-                0
-            ]
+            output = self._model.unet(inputs, timesteps.to(inputs.device), states, return_dict=False)
+        predicted: torch.Tensor = output[0]
         return predicted
 
     def _picks(self, purpose: str, count: int, step: int) -> list[int]:
