@@ -31,7 +31,7 @@ def _preset(rank: int, steps: int, learning_rate: float) -> Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "draft": _preset(rank=8, steps=150, learning_rate=2e-3),
-    "standard": _preset(rank=16, steps=300, learning_rate=1.5e-3),
-    "fine": _preset(rank=16, steps=600, learning_rate=1e-3),
+    "draft": _preset(rank=16, steps=200, learning_rate=2e-3),
+    "standard": _preset(rank=16, steps=400, learning_rate=1.5e-3),
+    "fine": _preset(rank=16, steps=800, learning_rate=1e-3),
 }

@@ -22,7 +22,7 @@ _LEAST_LEARNING_SHARE = 0.02
 _WEIGHT_DECAY = 1e-2
 _LARGEST_GRADIENT = 1.0
 # The base model's own words are missed by little, and would weigh little beside the pictures' noise.
-_PRIOR_SHARE = 5.0
+_PRIOR_SHARE = 10.0
 
 
 class Trainer:
