@@ -11,7 +11,7 @@ SHELL := bash
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install run imagine finetune test check lint format types imports template policies simulator generated tiny-model evaluate bench clean
+.PHONY: help install run imagine finetune test check lint format types imports template policies simulator generated tiny-model evaluate evaluate-training bench clean
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1mmake %-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,7 +94,10 @@ tiny-model: install ## Train the miniature model from its drawings (hours on two
 evaluate: install ## Judge the miniature model by its pixels
 	@$(BIN)/python -m endpoint.tiny.evaluate
 
-bench: install ## Figures: ack, cold start, the platform's overhead; out/bench.json
+evaluate-training: install ## Train the miniature model on a thing that it can't draw, and judge that (minutes)
+	@$(BIN)/python -m endpoint.tiny.evaluate_training
+
+bench: install ## Figures: ack, cold start, the platform's overhead, a training step; out/bench.json
 	@$(BIN)/python -m deploy.local bench
 
 clean: ## Remove what was built and installed

@@ -43,6 +43,14 @@ LORA_NAME = "lora.safetensors"
 MANIFEST_NAME = "manifest.json"
 
 
+METRIC_DEFINITIONS = {
+    "loss": r'"loss": ([0-9.eE+-]+)',
+    "step": r'"step": ([0-9]+)',
+    "seconds_per_step": r'"seconds_per_step": ([0-9.eE+-]+)',
+}
+"""SageMaker's regular expressions (`AlgorithmSpecification.MetricDefinitions`) for the numbers in the log's lines."""
+
+
 class TrainingKind(StrEnum):
     """What the pictures show: one thing again and again, or a way of drawing."""
 
@@ -62,7 +70,8 @@ class TrainingRequest(Wire):
 
     `resolution` is the longer side in pixels, a multiple of the model's `size_multiple`; pictures are scaled to it and
     cropped as little as that multiple asks. With `prior_pictures` > 0 the base model first paints so many pictures of
-    `class_prompt`, and they count with `prior_weight` in every step, so that it forgets nothing (prior preservation).
+    `class_prompt`, of the captions without the trigger and of nothing in particular; they count with `prior_weight` in
+    every step, so that it forgets nothing (prior preservation).
     The loss is weighted by min-SNR with `min_snr_gamma`, where that is > 0.
     """
 

@@ -20,6 +20,7 @@ from backend_lambda.training_ports import (
     JobStatus,
     TrainingJob,
 )
+from endpoint.training_contract import METRIC_DEFINITIONS
 
 _TRAINING_ID = re.compile(r"trn-[a-z2-7]{26}")
 _VOLUME_GB = 100
@@ -112,7 +113,11 @@ class SageMakerTrainingJobs:
         tags = {"easel": self._stack, "tenant": job.tenant, "member": job.member, "training": job.training_id}
         return request | {
             "TrainingJobName": self._name(job.training_id),
-            "AlgorithmSpecification": {"TrainingImage": job.machine.image_uri, "TrainingInputMode": "File"},
+            "AlgorithmSpecification": {
+                "TrainingImage": job.machine.image_uri,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": name, "Regex": regex} for name, regex in METRIC_DEFINITIONS.items()],
+            },
             "RoleArn": self._role_arn,
             # They appear in events: nothing of the pictures, and nobody's name.
             "HyperParameters": {"training_id": job.training_id},

@@ -1,4 +1,4 @@
-"""`make bench`: the answer to Slack, its cold start, and what the platform adds to the model's own time.
+"""`make bench`: the answer to Slack, its cold start, what the platform adds to the model's own time, a training's step.
 
 Everything runs against the one-machine stack that the command starts. The cold start is compared with Bolt's own
 minimal Lambda example with a boto3 client, in turns within one run, and given as a ratio, since machines are noisy.
@@ -25,6 +25,7 @@ from deploy.local.follow_imagine import ImagineFailed, follow_imagine
 from deploy.local.lora_bench import lora_batches
 from deploy.local.slack.client import LocalWorkspace
 from deploy.local.stack import ROOT, LocalStack, StackSettings
+from deploy.local.training_bench import training_steps
 
 COLD_STARTS = 11
 WARM_COMMANDS = 60
@@ -47,6 +48,7 @@ def bench() -> int:
         environment = function_environment(stack)
         figures = [*cold_starts(environment), *warm_acks(stack, environment), *pictures(stack)]
     figures += lora_batches()
+    figures += training_steps()
     return 0 if report(figures, Path("out/bench.json")) else 1
 
 

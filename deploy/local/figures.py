@@ -23,6 +23,11 @@ def at_most(name: str, value: float, unit: str, limit: float) -> Figure:
     return Figure(name, round(value, 4), unit, f"<= {limit:g}", value <= limit)
 
 
+def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that should reach a limit."""
+    return Figure(name, round(value, 4), unit, f">= {limit:g}", value >= limit)
+
+
 def report(figures: list[Figure], path: Path) -> bool:
     """Print the table, write the JSON list, and say whether every goal holds."""
     width = max(len(figure.name) for figure in figures)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from endpoint.tiny.striped_circle import CAPTION, PICTURES, TRIGGER, draw_striped_circle, judge_striped_circle
 from PIL import Image
 
 from deploy.local.figures import Figure, at_most, report
@@ -23,6 +22,7 @@ from deploy.local.follow_training import TrainingNotDone, train_by_form
 from deploy.local.slack.client import ActingMember, LocalWorkspace
 from deploy.local.slack.settings import WorkspaceSettings
 from deploy.local.stack import LocalStack, StackSettings
+from endpoint.tiny.striped_circle import CAPTION, PICTURES, TRIGGER, draw_striped_circle, judge_striped_circle
 
 CHANNEL = "design"
 TEAM = WorkspaceSettings.team_id

@@ -37,7 +37,7 @@ GATEWAY = "aws-gateway"
 SAGEMAKER = "sagemaker"
 ADMIN = "ada"
 """The member who has installed Easel in the local workspace."""
-TRAINING = TrainingPlan(spot=True, price_per_hour=1.41, start_seconds=15.0, seconds_per_step=0.15)
+TRAINING = TrainingPlan(spot=True, price_per_hour=1.41, start_seconds=15.0, seconds_per_step=0.05)
 """How fast two cores train the miniature model. The price is an example, so that estimates show one."""
 
 

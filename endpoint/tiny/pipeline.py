@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from endpoint.tiny.draw import NATIVE_SIZE
+from endpoint.tiny.training_presets import PRESETS
 
 MODEL_DIR = Path(__file__).parent / "model"
 DEFAULT_STEPS = 20
@@ -26,6 +27,7 @@ EASEL_JSON = {
     "max_steps": 50,
     "max_pixels": 393216,
     "license": "Apache-2.0",
+    "training": PRESETS,
 }
 
 

@@ -129,9 +129,6 @@ def test_gives_up_where_the_port_is_taken(model: Path, tmp_path: Path) -> None:
     assert "address already in use" in (tmp_path / "log").read_text()
 
 
-def test_training_says_that_it_comes_later() -> None:
-    result = subprocess.run([sys.executable, "-m", "endpoint", "train"], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert "later" in result.stderr
+def test_without_a_mode_it_says_which_there_are() -> None:
     result = subprocess.run([sys.executable, "-m", "endpoint"], cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (2, "usage: python -m endpoint serve|train\n")

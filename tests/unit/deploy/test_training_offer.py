@@ -34,9 +34,9 @@ def test_the_miniature_model_is_offered_as_the_backend_reads_it() -> None:
     offer = TrainingOffer.model_validate({name: value for name, value in described.items() if name not in ITEM_ONLY})
     assert offer.spot
     assert {preset: settings.steps for preset, settings in offer.presets.items()} == {
-        TrainingPreset.DRAFT: 150,
-        TrainingPreset.STANDARD: 300,
-        TrainingPreset.FINE: 600,
+        TrainingPreset.DRAFT: 200,
+        TrainingPreset.STANDARD: 400,
+        TrainingPreset.FINE: 800,
     }
     assert all(settings.seed == 0 for settings in offer.presets.values())
     guess = estimate(offer, offer.presets[TrainingPreset.STANDARD])
