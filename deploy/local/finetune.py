@@ -48,7 +48,9 @@ def finetune(out: Path) -> int:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 say("grace fills in /finetune, ada approves")
-                trained = train_by_form(workspace, grace, ada, CHANNEL, write_pictures(Path(folder)), VALUES)
+                trained = train_by_form(
+                    workspace, grace, ada, CHANNEL, write_pictures(Path(folder)), VALUES, caption=CAPTION
+                )
             say(f"{NAME} is trained; painting {PICTURES_PAINTED} pictures with it and without it")
             with_it = painted(stack, workspace, grace, f"--lora {NAME}")
             without = painted(stack, workspace, grace, "")

@@ -41,13 +41,15 @@ def train_by_form(
     pictures: Sequence[Path],
     values: Mapping[str, Any],
     *,
+    caption: str = "",
     advanced: Mapping[str, Any] | None = None,
     timeout_seconds: float = 300,
 ) -> Trained:
     """Open `/finetune` as the member, fill in `values` (by block id) and the pictures, submit, let the approver press
-    Approve, and wait for the LoRA. `advanced` are the options behind the toggle, by label.
+    Approve, and wait for the LoRA. `caption` is what every picture shows, where the default is not to stay; `advanced`
+    are the options behind the toggle, by label.
 
-    The request stands where the form was opened. Raises `TrainingNotDone`.
+    The request stands in the training's thread, as where no channel for approvals is set. Raises `TrainingNotDone`.
     """
     began = time.monotonic()
     typed = member.run_command(channel, "/finetune")
@@ -60,16 +62,16 @@ def train_by_form(
             form = member.wait_for_view(lambda view: any(b.label in advanced for b in view.inputs()), FORM_SECONDS)
         review = _checked(workspace, member, form, pictures, {**values, **(advanced or {})})
         known = {message.ts for message in approver.messages(channel)}
-        outcome = member.fill_and_submit(review)
+        captions = [block.block_id for block in review.inputs() if block.block_id.startswith("caption-")]
+        outcome = member.fill_and_submit(review, dict.fromkeys(captions, caption) if caption else {})
         if outcome.errors:
             raise TrainingNotDone(" ".join(outcome.errors.values()))
-        request = approver.wait_for_message(
-            channel, lambda m: m.ts not in known and "Approve" in m.buttons, FORM_SECONDS
-        )
+        name = str(values["name"])
+        status = member.wait_for_message(channel, lambda m: m.ts not in known and _is_about(m, name), FORM_SECONDS)
+        request = approver.wait_for_message(channel, lambda m: "Approve" in m.buttons, FORM_SECONDS, status.ts)
         approved = time.monotonic()
         assert approver.press(request, "Approve").ok
-        name = str(values["name"])
-        ended = member.wait_for_message(channel, lambda m: m.ts not in known and _is_over(m, name), timeout_seconds)
+        ended = member.wait_for_message(channel, lambda m: m.ts == status.ts and _is_over(m), timeout_seconds)
     except WaitTimeout as error:
         raise TrainingNotDone(f"Nothing more was heard of the training: {error}.") from error
     if not ended.says(READY):
@@ -100,6 +102,10 @@ def _checked(
     return view
 
 
-def _is_over(message: Message, name: str) -> bool:
+def _is_about(message: Message, name: str) -> bool:
+    return f"Training `{name}`" in " ".join(message.block_texts)
+
+
+def _is_over(message: Message) -> bool:
     text = " ".join(message.block_texts)
-    return f"Training `{name}`" in text and (READY in text or any(end in text for end in ENDED_WITHOUT_LORA))
+    return READY in text or any(end in text for end in ENDED_WITHOUT_LORA)

@@ -60,8 +60,9 @@ def test_who_may_not_train_or_approve_is_told_so(
         train_by_form(
             workspace, trainer, linus, CHANNEL, write_pictures(tmp_path), {**VALUES, "name": "twice"}, timeout_seconds=5
         )
-    request = [message for message in ada.messages(CHANNEL) if "Approve" in message.buttons][-1]
+    [status] = [message for message in ada.messages(CHANNEL) if message.says("Training `twice`")]
+    [request] = [message for message in ada.messages(CHANNEL, status.ts) if "Approve" in message.buttons]
     assert ada.press(request, "Deny").ok
     view = ada.wait_for_view()
     assert ada.fill_and_submit(view, {view.inputs()[0].block_id: "not ours to use"}).ok
-    assert wait_for_text(trainer, CHANNEL, "not ours to use", after=request.ts) is not None
+    assert wait_for_text(trainer, CHANNEL, "not ours to use", thread_ts=status.ts, after=request.ts)
