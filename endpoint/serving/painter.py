@@ -89,9 +89,8 @@ class Painter:
         painted = asyncio.Event()
         watch = asyncio.create_task(self._watch(job, gone, painted))
         try:
-            manifest = await self._store_pictures(job)
+            manifest = await self._store_pictures(job, painted)
             # The manifest is the job's last file: a report of progress may still be on its way to the store.
-            painted.set()
             await asyncio.wait([watch])
             await self._put(job.request, MANIFEST_NAME, manifest.model_dump_json().encode(), JSON)
         except StorageError as error:
@@ -113,7 +112,7 @@ class Painter:
         log.info("job painted", extra={"job_id": request.job_id, **manifest.timings.model_dump()})
         return manifest
 
-    async def _store_pictures(self, job: PaintJob) -> Manifest:
+    async def _store_pictures(self, job: PaintJob, painted: asyncio.Event) -> Manifest:
         storing: list[float] = []
         stored = [asyncio.create_task(self._store_picture(job, index, storing)) for index in range(len(job.pictures))]
         try:
@@ -123,6 +122,7 @@ class Painter:
                 task.cancel()
             await asyncio.gather(*stored, return_exceptions=True)
             raise
+        painted.set()
         started = time.monotonic()
         grid = await self._store_grid(job, [pixels for _, pixels in results])
         storing.append(time.monotonic() - started)
