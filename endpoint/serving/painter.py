@@ -104,9 +104,8 @@ class Painter:
             await self._fetch_loras(job)
             self._engine.submit(job)
             submitted = True
-            manifest = await self._store_pictures(job)
+            manifest = await self._store_pictures(job, painted)
             # The manifest is the job's last file: a report of progress may still be on its way to the store.
-            painted.set()
             await asyncio.wait([watch])
             await self._put(job.request, MANIFEST_NAME, manifest.model_dump_json().encode(), JSON)
         except StorageError as error:
@@ -151,7 +150,7 @@ class Painter:
         job.when_done(loan.give_back)
         job.loras = await self._in_thread(self._engine.combine_loras, loan.chosen)
 
-    async def _store_pictures(self, job: PaintJob) -> Manifest:
+    async def _store_pictures(self, job: PaintJob, painted: asyncio.Event) -> Manifest:
         storing: list[float] = []
         stored = [asyncio.create_task(self._store_picture(job, index, storing)) for index in range(len(job.pictures))]
         try:
@@ -161,6 +160,7 @@ class Painter:
                 task.cancel()
             await asyncio.gather(*stored, return_exceptions=True)
             raise
+        painted.set()
         started = time.monotonic()
         grid = await self._store_grid(job, [pixels for _, pixels in results])
         storing.append(time.monotonic() - started)

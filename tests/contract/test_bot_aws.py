@@ -208,15 +208,15 @@ def test_grants_and_denies_are_put_and_removed_signed(backend: Backend) -> None:
         (200, {"entries": [ENTRY]}),
         (200, {"entries": []}),
     ]
-    assert backend.access.put_grant(CREDENTIALS, SUBJECT, {"role": "artist"}).role == "artist"
-    assert backend.access.put_deny(CREDENTIALS, SUBJECT, {"reason": "spam"}).effect == "deny"
-    assert backend.access.remove_grant(CREDENTIALS, SUBJECT) is True
-    assert backend.access.remove_deny(CREDENTIALS, SUBJECT) is False
+    assert backend.access.put_grant(CREDENTIALS, SUBJECT, {"role": "artist"}, "k 1").role == "artist"
+    assert backend.access.put_deny(CREDENTIALS, SUBJECT, {"reason": "spam"}, "k2").effect == "deny"
+    assert backend.access.remove_grant(CREDENTIALS, SUBJECT, "k3") is True
+    assert backend.access.remove_deny(CREDENTIALS, SUBJECT, "k4") is False
     assert [(request["method"], request["path"]) for request in backend.requests] == [
-        ("PUT", "/v1/grants/member/U1"),
-        ("PUT", "/v1/denies/member/U1"),
-        ("DELETE", "/v1/grants/member/U1"),
-        ("DELETE", "/v1/denies/member/U1"),
+        ("PUT", "/v1/grants/member/U1?idempotency_key=k+1"),
+        ("PUT", "/v1/denies/member/U1?idempotency_key=k2"),
+        ("DELETE", "/v1/grants/member/U1?idempotency_key=k3"),
+        ("DELETE", "/v1/denies/member/U1?idempotency_key=k4"),
     ]
     assert json.loads(backend.requests[0]["body"]) == {"role": "artist"} and backend.requests[2]["body"] == b""
     assert all("/execute-api/aws4_request" in request["headers"]["Authorization"] for request in backend.requests)
@@ -224,8 +224,8 @@ def test_grants_and_denies_are_put_and_removed_signed(backend: Backend) -> None:
 
 def test_a_subject_never_leaves_its_place_in_the_path(backend: Backend) -> None:
     backend.answers = [(200, {"entries": []})]
-    backend.access.remove_grant(CREDENTIALS, Subject(SubjectKind.MEMBER, "a@b:c"))
-    assert backend.requests[0]["path"] == "/v1/grants/member/a%40b%3Ac"
+    backend.access.remove_grant(CREDENTIALS, Subject(SubjectKind.MEMBER, "a@b:c"), "k")
+    assert backend.requests[0]["path"] == "/v1/grants/member/a%40b%3Ac?idempotency_key=k"
 
 
 def test_lists_words_and_limits_are_read(backend: Backend) -> None:
@@ -238,7 +238,8 @@ def test_lists_words_and_limits_are_read(backend: Backend) -> None:
     ]
     assert [entry.id for entry in backend.access.list_grants(CREDENTIALS)] == ["U1"]
     assert list(backend.access.read_words(CREDENTIALS)) == ["gore"]
-    assert list(backend.access.put_words(CREDENTIALS, ["gore", "spam"])) == ["gore", "spam"]
+    assert list(backend.access.put_words(CREDENTIALS, ["gore", "spam"], ["gore"])) == ["gore", "spam"]
+    assert json.loads(backend.requests[-1]["body"]) == {"words": ["gore", "spam"], "was": ["gore"]}
     limits = backend.access.read_limits(CREDENTIALS)
     assert (limits.allowances[0].most, limits.max_steps) == (2, 30)
     paths = [(request["method"], request["path"]) for request in backend.requests]
