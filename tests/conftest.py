@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
+# Several processes with torch on few cores: threads that wait for work must not spin. Containers inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 _HERE = Path(__file__).parent
 _END_TO_END = "e2e"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The end-to-end tests stay together, on one stack, and come first: they take longest, mostly waiting.
 

@@ -86,7 +86,7 @@ def test_a_deny_and_a_guardrail_hold_in_iam(stack: LocalStack, ada: ActingMember
     before = len(jobs(stack))
     assert linus.run_command("#random", "/imagine a red ring --steps 4").ok
     refused = linus.wait_for_message("#random", lambda message: message.says("does not allow that"))
-    assert refused.says("Your IAM role does not allow that") and len(jobs(stack)) == before
+    assert refused.says("this channel's guardrail does not allow that") and len(jobs(stack)) == before
     # Whoever is in the channel is bound by it, its admin too; elsewhere the admin takes it away.
     assert change(ada, "access guardrail #random off", "#random").says("this channel's guardrail does not allow that")
     change(ada, "access guardrail #random off")
