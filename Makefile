@@ -34,7 +34,7 @@ imagine: install ## Paint PROMPT="…" through the whole system, without a brows
 imagine: export EASEL_PROMPT = $(PROMPT)
 
 test: install simulator ## Run the tests
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 check: install lint types imports template policies test ## Everything CI checks
 
