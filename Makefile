@@ -37,7 +37,7 @@ finetune: install ## Train a LoRA through the whole system, by the form, and jud
 	@$(BIN)/python -m deploy.local finetune --out $(OUT)
 
 test: install simulator ## Run the tests
-	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 check: install lint types imports template policies test ## Everything CI checks
 

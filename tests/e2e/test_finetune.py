@@ -17,7 +17,7 @@ from tests.e2e.test_admin import change
 pytestmark = pytest.mark.stack
 
 CHANNEL = "design"
-SHORT = {"Steps": "12", "Rank": "4", "Seed": "3"}
+SHORT = {"Steps": "12", "Rank": "4", "Seed": "3", "Prior preservation": "no"}
 
 
 @pytest.fixture
