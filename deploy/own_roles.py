@@ -87,7 +87,8 @@ def role_policy(api_arn: str, role: str, models: Sequence[str] = ()) -> dict[str
             raise NoSuchPolicy(f"{model!r} is not the name of an endpoint.")
     statements = [
         {
-            "Sid": action.value.capitalize(),
+            # A statement id has letters and digits only.
+            "Sid": "".join(word.capitalize() for word in action.value.split("-")),
             "Effect": "Allow",
             "Action": "execute-api:Invoke",
             "Resource": [f"{api_arn}/{route}" for route in resources(action, tuple(models))],

@@ -32,6 +32,24 @@ PREPARED: dict[tuple[str, str], Prepared] = {
     ("GET", "/jobs"): Prepared(200),
     ("GET", "/jobs/{job_id}"): Prepared(200),
     ("DELETE", "/jobs/{job_id}"): Prepared(200),
+    ("GET", "/limits"): Prepared(200),
+    ("GET", "/grants"): Prepared(200),
+    ("PUT", "/grants/{kind}/{id}"): Prepared(200, {"role": "artist"}),
+    ("DELETE", "/grants/{kind}/{id}"): Prepared(200),
+    ("PUT", "/denies/{kind}/{id}"): Prepared(200, {"reason": "matrix"}),
+    ("DELETE", "/denies/{kind}/{id}"): Prepared(200),
+    ("GET", "/audit"): Prepared(200),
+    ("GET", "/words"): Prepared(200),
+    ("PUT", "/words"): Prepared(200, {"words": []}),
+    ("GET", "/webhooks"): Prepared(200),
+    ("GET", "/loras"): Prepared(200),
+    ("GET", "/loras/{name}"): Prepared(404),
+    ("GET", "/trainings"): Prepared(200),
+    ("POST", "/trainings"): Prepared(
+        201, {"name": "matrix", "trigger": "mtrx", "kind": "subject", "what": "mug", "endpoint": "tiny"}
+    ),
+    ("GET", "/training-policy"): Prepared(200),
+    ("PUT", "/training-policy"): Prepared(200, {}),
 }
 
 

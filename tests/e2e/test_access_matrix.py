@@ -52,7 +52,7 @@ def job_id(stack: LocalStack, artist: Credentials) -> str:
 def answered(stack: LocalStack, credentials: Credentials, cell: Cell, job_id: str) -> int:
     request = cell.request(job_id=job_id)
     body = cell.body
-    if body and cell.route[1].endswith("/jobs"):
+    if body and cell.route[1].endswith(("/jobs", "/trainings")):
         body = {**body, "idempotency_key": uuid.uuid4().hex}
     return call(stack, credentials, request.method, request.path, body).status_code
 

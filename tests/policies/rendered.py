@@ -268,7 +268,7 @@ def made_elsewhere() -> list[Policy]:
     own, worker = f"arn:{PARTITION}:iam::{ACCOUNT}:role/easel/own", template().arn("WorkerRole")
     return [
         Policy("deploy", Kind.TRUST, "trust-policy.one", trust_policy(worker, ["T1"]), own),
-        Policy("deploy", Kind.TRUST, "trust-policy.several", trust_policy(worker, ["T1", "T2"], "E1"), own),
+        Policy("deploy", Kind.TRUST, "trust-policy.several", trust_policy(worker, ["T1", "T2"]), own),
         *(
             Policy("deploy", Kind.IDENTITY, f"role-policy.{role}", role_policy(API_ARN, role, ["tiny"]))
             for role in ROLE_ACTIONS

@@ -144,3 +144,11 @@ def test_the_apis_arn_takes_account_and_partition_from_the_worker() -> None:
 def test_an_unknown_role_is_refused() -> None:
     with pytest.raises(NoSuchPolicy, match="artist"):
         role_policy("arn:aws:execute-api:us-east-1:111122223333:a/v1", "painter")
+
+
+@pytest.mark.parametrize("role", ROLE_ACTIONS)
+def test_statement_ids_are_what_iam_takes(role: str) -> None:
+    """Letters and digits; https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html"""
+    policy = role_policy("arn:aws:execute-api:us-east-1:111122223333:a/v1", role)
+    ids = [statement["Sid"] for statement in policy["Statement"]]
+    assert all(one.isalnum() for one in ids) and len(set(ids)) == len(ids)
