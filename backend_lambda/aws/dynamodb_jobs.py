@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from backend_lambda.aws.clients import Client
 from backend_lambda.aws.job_item import from_item, to_attributes, to_item, written_time
 from backend_lambda.aws.patience import CONDITION_FAILED, Patience, code_of, reasons_of
+from backend_lambda.aws.tenant_page import query_tenant_page
 from backend_lambda.aws.usage_item import count_updates, read_usage, reservation_updates
 from backend_lambda.contract.job_state import JobState
 from backend_lambda.job_record import JobChanges, JobRecord
@@ -27,11 +28,8 @@ from backend_lambda.usage import Count, Reservation, Usage
 
 logger = logging.getLogger(__name__)
 
-_BY_TENANT = "by_tenant"
 _UNSETTLED = "unsettled"
 _CONDITION_FAILED_ALONE = "ConditionalCheckFailedException"
-_MOST_QUERIES = 8
-"""A filtered page looks this many queries far before it hands back what it has."""
 
 
 class DynamoJobStore:
@@ -180,43 +178,18 @@ class DynamoJobStore:
     def page(
         self, tenant: str, *, limit: int, after: str | None, state: JobState | None, member: str | None
     ) -> JobPage:
-        names = {"#tenant": "tenant"}
-        values = {":tenant": {"S": tenant}}
-        filters = []
-        for name, wanted in (("state", state and state.value), ("member", member)):
-            if wanted is not None:
-                names[f"#{name}"] = name
-                values[f":{name}"] = {"S": wanted}
-                filters.append(f"#{name} = :{name}")
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": _BY_TENANT,
-            "KeyConditionExpression": "#tenant = :tenant",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-        }
-        if filters:
-            query["FilterExpression"] = " AND ".join(filters)
-        found: list[JobRecord] = []
-        for _ in range(_MOST_QUERIES):
-            if after is not None:
-                query["ExclusiveStartKey"] = {
-                    "job_id": {"S": after.partition("#")[2]},
-                    "tenant": {"S": tenant},
-                    "created_order": {"S": after},
-                }
-            # Without a filter, what is read is what is returned; with one, read ahead.
-            query["Limit"] = limit + 1 - len(found) if not filters else 100
-            answer = self._client().query(**query)
-            found += [from_item(item) for item in answer["Items"]]
-            if len(found) > limit:
-                return JobPage(found[:limit], found[limit - 1].order)
-            last = answer.get("LastEvaluatedKey")
-            if last is None:
-                return JobPage(found, None)
-            after = last["created_order"]["S"]
-        return JobPage(found, after)
+        found, position = query_tenant_page(
+            self._client,
+            self._table,
+            tenant,
+            key="job_id",
+            limit=limit,
+            after=after,
+            filters={"state": state and state.value, "member": member},
+            read=from_item,
+            order_of=lambda record: record.order,
+        )
+        return JobPage(found, position)
 
     def due(self, now: datetime, limit: int) -> list[str]:
         answer = self._client().query(

@@ -20,17 +20,15 @@ from botocore.exceptions import ClientError
 from backend_lambda.aws.clients import Client
 from backend_lambda.aws.job_item import written_time
 from backend_lambda.aws.patience import CONDITION_FAILED, Patience, code_of, reasons_of
+from backend_lambda.aws.tenant_page import query_tenant_page
 from backend_lambda.contract.access import AuditEntry
 from backend_lambda.contract.training_state import OPEN_TRAININGS, TrainingState
 from backend_lambda.contract.trainings import TrainingPolicy
 from backend_lambda.training_ports import TooManyTrainings, TrainingOvertaken, TrainingPage
 from backend_lambda.training_record import TrainingRecord
 
-_BY_TENANT = "by_tenant"
 _UNSETTLED = "unsettled"
 _CONDITION_FAILED_ALONE = "ConditionalCheckFailedException"
-_MOST_QUERIES = 8
-"""A filtered page looks this many queries far before it hands back what it has."""
 
 
 class DynamoTrainingStore:
@@ -100,43 +98,18 @@ class DynamoTrainingStore:
     def page(
         self, tenant: str, *, limit: int, after: str | None, state: TrainingState | None, member: str | None
     ) -> TrainingPage:
-        names = {"#tenant": "tenant"}
-        values = {":tenant": {"S": tenant}}
-        filters = []
-        for name, wanted in (("state", state and state.value), ("member", member)):
-            if wanted is not None:
-                names[f"#{name}"] = name
-                values[f":{name}"] = {"S": wanted}
-                filters.append(f"#{name} = :{name}")
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": _BY_TENANT,
-            "KeyConditionExpression": "#tenant = :tenant",
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-        }
-        if filters:
-            query["FilterExpression"] = " AND ".join(filters)
-        found: list[TrainingRecord] = []
-        for _ in range(_MOST_QUERIES):
-            if after is not None:
-                query["ExclusiveStartKey"] = {
-                    "training_id": {"S": after.partition("#")[2]},
-                    "tenant": {"S": tenant},
-                    "created_order": {"S": after},
-                }
-            # Without a filter, what is read is what is returned; with one, read ahead.
-            query["Limit"] = limit + 1 - len(found) if not filters else 100
-            answer = self._client().query(**query)
-            found += [_without_pictures(item) for item in answer["Items"]]
-            if len(found) > limit:
-                return TrainingPage(found[:limit], found[limit - 1].order)
-            last = answer.get("LastEvaluatedKey")
-            if last is None:
-                return TrainingPage(found, None)
-            after = last["created_order"]["S"]
-        return TrainingPage(found, after)
+        found, position = query_tenant_page(
+            self._client,
+            self._table,
+            tenant,
+            key="training_id",
+            limit=limit,
+            after=after,
+            filters={"state": state and state.value, "member": member},
+            read=_without_pictures,
+            order_of=lambda record: record.order,
+        )
+        return TrainingPage(found, position)
 
     def due(self, now: datetime, limit: int) -> list[str]:
         answer = self._client().query(

@@ -167,6 +167,7 @@ def test_a_file_goes_to_its_url_unsigned_with_exactly_these_headers(server: Serv
 def test_a_file_that_is_there_already_is_there(server: Server, status: int) -> None:
     server.answers = [(status, b"")]
     server.api.upload_lora(_upload(f"{server.url}/put"), b"x")
+    assert server.requests == [("PUT", "/put", b"x")], "it is not sent again"
 
 
 def test_an_upload_that_fails_tells_nothing_of_the_url(server: Server) -> None:
